@@ -1,0 +1,116 @@
+"""Every YAML file as a checked model: unknown keys are refused, numbers are numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError, field_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from benchmark.api import Options
+from benchmark.cell import Cell, check_name, expand
+from benchmark.errors import BenchmarkError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Matrix(Options):
+    """The lists whose product is the suite."""
+
+    dataset: tuple[str, ...]
+    bias: tuple[str, ...]
+    method: tuple[str, ...]
+
+    @field_validator("*")
+    @classmethod
+    def _names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names:
+            raise ValueError("the list is empty, so the suite would be too: name at least one")
+        if len(set(names)) != len(names):
+            raise ValueError(f"{list(names)} names something twice")
+        return tuple(check_name("matrix", name) for name in names)
+
+
+class Suite(Options):
+    """params.yaml: the matrix lists and the seeds, nothing else."""
+
+    matrix: Matrix
+    seeds: tuple[int, ...] = Field(min_length=1)
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) != len(seeds) or min(seeds, default=0) < 0:
+            raise ValueError(f"seeds must be different and not negative, got {list(seeds)}")
+        return seeds
+
+    def cells(self) -> list[Cell]:
+        return expand(self.matrix.dataset, self.matrix.bias, self.matrix.method)
+
+
+class Optimizer(Options):
+    """The update rule."""
+
+    name: Literal["sgd", "adamw"]
+    lr: float = Field(gt=0, description="largest learning rate of the schedule")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of SGD")
+    weight_decay: float = Field(0.0, ge=0)
+
+
+class Training(Options):
+    """What the harness does around a method's loss; equal for all methods of a suite where the method allows."""
+
+    backbone: str = Field(description="a timm model name")
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=2)
+    optimizer: Optimizer
+    schedule: Literal["one_cycle", "constant"] = "one_cycle"
+    clip_norm: float | None = Field(None, gt=0, description="largest gradient norm")
+    shift_px: int = Field(0, ge=0, description="augmentation: random shifts of image and mask, up to this far")
+
+
+class MethodFile(Options):
+    """A method's YAML."""
+
+    version: int = Field(description="raise it when the numbers of this method change on purpose")
+    training: Training
+    options: dict[str, Any] = Field(default_factory=dict, description="the method's own settings")
+
+
+def read_yaml(path: Path) -> Any:
+    """Reads YAML 1.2 without running anything in it.
+
+    Raises:
+        BenchmarkError: If the file is missing or does not parse.
+    """
+    if not path.is_file():
+        raise BenchmarkError(f"settings file {path} is missing", do="Check the name in params.yaml, or write the file.")
+    try:
+        return YAML(typ="safe", pure=True).load(path)
+    except (YAMLError, ValueError) as error:  # ValueError: a date that does not exist
+        raise BenchmarkError(f"settings file {path} is not YAML", got=" ".join(str(error).split())) from error
+
+
+def parse(model: type[Model], content: Any, where: str) -> Model:
+    """Checks settings against their model.
+
+    Raises:
+        BenchmarkError: Naming the file, every wrong key, its value and what was expected.
+    """
+    try:
+        return model.model_validate(content if content is not None else {})
+    except ValidationError as error:
+        known = ", ".join(model.model_fields)
+        wrong = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']} (got {e['input']!r})" for e in error.errors()
+        )
+        raise BenchmarkError(
+            f"settings in {where}: {wrong}", expected=f"keys among {known}", do="Edit the file."
+        ) from error
+
+
+def load(model: type[Model], path: Path) -> Model:
+    """Reads and checks one settings file."""
+    return parse(model, read_yaml(path), str(path))

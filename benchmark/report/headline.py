@@ -1,0 +1,135 @@
+"""The headline table of a task: one row a method, and what it says in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from benchmark.report.numbers import MINUS, Entry, estimate, undefined
+from benchmark.report.records import Results, Run, Summary, Task
+from benchmark.report.tables import NO_ROW, NO_VALUE, Head, Row, Table
+from benchmark.report.words import REFERENCE, VARIANTS, metric_words
+
+LEVEL = 0.05
+COLUMNS = (
+    ("iid", "accuracy", "iid", "Accuracy"),
+    ("ood", "accuracy", "ood", "Accuracy"),
+    ("deceiving", "accuracy", "deceiving", "Accuracy"),
+    ("deceiving", "accuracy_gap", f"iid {MINUS} deceiving", "Accuracy"),
+    ("iid", "background_relevance_mass", "integrated gradients", "Background relevance mass, iid"),
+    ("iid", "background_relevance_mass_lrp", "LRP-ε", "Background relevance mass, iid"),
+    (None, "heatmap_loss", "heatmap loss", "Validation"),
+)
+
+
+def find(task: Task, method: str, variant: str | None, metric: str) -> Summary | None:
+    """The summary row of a method; with ``variant=None`` whatever variant the metric has."""
+    if variant is None:
+        variant = next((v for m, v, name in task.summary if (m, name) == (method, metric)), "")
+    return task.summary.get((method, variant, metric))
+
+
+def best_method(task: Task, variant: str | None, metric: str) -> str | None:
+    """The method whose lead the tests support, or ``None``.
+
+    The reference leads where every other method is worse with an adjusted p below 0.05. Another method leads
+    where it is better than the reference with an adjusted p below 0.05 and its interval meets no other method's
+    (methods are tested against the reference only). A method never leads by the explainer it is trained through.
+    """
+    words = metric_words(metric)
+    sign = 1.0 if words.higher_is_better else -1.0
+    rows = {method: find(task, method, variant, metric) for method in task.methods}
+    known = {method: row for method, row in rows.items() if row is not None and row.value is not None}
+    if REFERENCE not in known or len(known) < 2:
+        return None
+    top = max(known, key=lambda method: sign * (known[method].value or 0.0))
+    run = next(run for run in task.runs if run.cell.method == top)
+    if words.explainer is not None and run.trained_through == words.explainer:
+        return None
+    others = {method: row for method, row in known.items() if method != top}
+    if top == REFERENCE:
+        return top if all(_differs(row, -sign) for row in others.values()) else None
+    apart = all(_apart(known[top], row) for method, row in others.items() if method != REFERENCE)
+    return top if _differs(known[top], sign) and apart else None
+
+
+def _differs(row: Summary, sign: float) -> bool:
+    return row.diff is not None and row.p_holm is not None and sign * row.diff > 0 and row.p_holm < LEVEL
+
+
+def _apart(one: Summary, other: Summary) -> bool:
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return False
+    return one.low > other.high or one.high < other.low
+
+
+def _entry(run: Run, task: Task, variant: str | None, metric: str) -> Entry:
+    words, method = metric_words(metric), run.cell.method
+    row = find(task, method, variant, metric)
+    if row is None:
+        return undefined(f"{method} has none" if metric == "heatmap_loss" else NO_ROW)
+    mark = "†" if words.explainer is not None and run.trained_through == words.explainer else ""
+    entry = estimate(row.value, row.low, row.high, reason=NO_VALUE, bounded=words.bounded, mark=mark)
+    return replace(entry, best=best_method(task, variant, metric) == method)
+
+
+def headline(task: Task, results: Results) -> Table:
+    """One row a method: accuracy, gap, relevance on the background, heatmap loss, and what the method sees."""
+    heads = [Head("Method"), *(Head(text, group) for _, _, text, group in COLUMNS)]
+    heads.append(Head("Sees beside images and labels"))
+    rows = []
+    titles = {run.title for run in task.runs}
+    for run in task.runs:
+        method = run.cell.method
+        entries = [_entry(run, task, variant, metric) for variant, metric, _, _ in COLUMNS]
+        title = f" ({run.title})" if run.title and len(titles) > 1 else ""
+        rows.append(Row((method + title,), [*entries, Entry(run.needs)]))
+    table = Table(task.key, f"{task.title}: does the classifier read the background?", heads, rows)
+    table.notes = _notes(task, results, rows)
+    return table
+
+
+def _notes(task: Task, results: Results, rows: list[Row]) -> list[str]:
+    known = [row for (_, _, name), row in task.summary.items() if name.startswith("accuracy")]
+    counts = {v: _range(task, v, "accuracy") for v in VARIANTS if v in task.variants("accuracy")}
+    units = ", ".join(f"{variant} {text}" for variant, text in counts.items())
+    units = next(iter(counts.values())) + " a variant" if len(set(counts.values())) == 1 else units
+    seeds = sorted({row.n_seeds for row in known if row.n_seeds is not None})
+    if "background_relevance_mass" in task.metrics():
+        units += f" (relevance: {_range(task, 'iid', 'background_relevance_mass')})"
+    data = ", ".join(sorted({run.data for run in task.runs}))
+    both = "both the seeds of training and the sample of test units"
+    spread = both if seeds and seeds[0] > 1 else "the sample of test units only (one seed: training is not repeated)"
+    loss = " (that of the heatmap loss: the seeds only)" if "heatmap_loss" in task.metrics() else ""
+    notes = [
+        f"Units: {units or 'not counted'}. Seeds: {' or '.join(map(str, seeds)) or 'not counted'} "
+        f"({', '.join(map(str, results.seeds))}). Data {data}. Code {results.code}, version {results.version}.",
+        "Each value estimates the expected score of a model that this recipe trains, on new units from the same "
+        f"source; the 95 % interval [low, high] covers {spread}{loss}.",
+        "Accuracy: higher is better. Gap, background relevance mass and heatmap loss: lower is better. "
+        f"Knowing nothing gives an accuracy of 1/{task.classes}.",
+    ]
+    entries = [entry for row in rows for entry in row.entries]
+    if any(entry.mark for entry in entries):
+        notes.append("† The method is trained through this explainer: a low value proves nothing by itself.")
+    bold = f"Bold: best of its column, with a Holm-adjusted p below {LEVEL} against {REFERENCE} and an interval apart "
+    notes.append(
+        bold + "from those of the other methods."
+        if any(entry.best for entry in entries)
+        else f"No value is bold: no method is ahead of {REFERENCE} and of all others beyond what the intervals allow."
+    )
+    notes.append(
+        "This does not establish that a method does as well on other images, biases or backbones, that a model is "
+        "free of shortcuts inside the mask, or that it is safe for patients."
+    )
+    return notes
+
+
+def _range(task: Task, variant: str, metric: str) -> str:
+    counts = sorted(
+        {
+            row.n_units
+            for (_, v, name), row in task.summary.items()
+            if (v, name) == (variant, metric) and row.n_units is not None
+        }
+    )
+    return " to ".join(map(str, {counts[0]: 0, counts[-1]: 0})) if counts else "not counted"

@@ -1,0 +1,105 @@
+"""What a results folder holds, as the report sees it; ``None`` is an empty field: not defined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmark.cell import Cell
+
+
+@dataclass(frozen=True)
+class Run:
+    """One cell of the suite: how it was trained and on what."""
+
+    cell: Cell
+    needs: str
+    source: str
+    trained_through: str | None
+    backbone: str
+    epochs: int
+    best_epoch: list[int]
+    data: str
+    classes: int
+    title: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A row of ``summary.csv`` without its key."""
+
+    n_units: int | None
+    n_seeds: int | None
+    value: float | None
+    low: float | None
+    high: float | None
+    diff: float | None
+    diff_low: float | None
+    diff_high: float | None
+    p_holm: float | None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A row of ``claims.csv``."""
+
+    claim: str
+    verdict: str
+    evidence: str
+    effect: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+
+
+@dataclass
+class Task:
+    """One dataset under one bias, and every method that learnt it.
+
+    Attributes:
+        summary: By method, variant and metric.
+        scores: Value by method, seed, variant and metric.
+    """
+
+    key: str
+    runs: list[Run]
+    summary: dict[tuple[str, str, str], Summary] = field(default_factory=dict)
+    scores: dict[tuple[str, int, str, str], float | None] = field(default_factory=dict)
+
+    @property
+    def methods(self) -> list[str]:
+        return [run.cell.method for run in self.runs]
+
+    @property
+    def title(self) -> str:
+        """The title that all cells share, else the names."""
+        titles = {run.title for run in self.runs}
+        return titles.pop() if len(titles) == 1 and "" not in titles else self.key.replace("-", " \u00d7 ")
+
+    @property
+    def classes(self) -> int:
+        return self.runs[0].classes
+
+    def metrics(self) -> set[str]:
+        return {metric for _, _, metric in self.summary}
+
+    def variants(self, metric: str) -> set[str]:
+        return {variant for _, variant, name in self.summary if name == metric}
+
+    def seeds(self, method: str) -> list[int]:
+        return sorted({seed for name, seed, _, _ in self.scores if name == method})
+
+
+@dataclass(frozen=True)
+class Results:
+    """A results folder, read and checked; ``claims`` is ``None`` where the file is absent."""
+
+    folder: Path
+    suite: str
+    version: str
+    code: str
+    seeds: list[int]
+    packages: dict[str, str]
+    protocol: list[str]
+    tasks: list[Task]
+    claims: list[Claim] | None

@@ -1,0 +1,167 @@
+"""Tables as data: the HTML page and the Markdown file print the same ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from benchmark.report.numbers import MINUS, Entry, estimate, p_entry, single, undefined
+from benchmark.report.records import Claim, Results, Task
+from benchmark.report.words import GAP, METRICS, REFERENCE, VARIANTS, in_order, metric_words
+
+NO_ROW = "summary.csv has no row for it"
+NO_VALUE = "no image has a value"
+
+
+@dataclass(frozen=True)
+class Head:
+    """Head of a column; neighbours of one ``group`` stand under it."""
+
+    text: str
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: its names (row headers), then its entries."""
+
+    names: tuple[str, ...]
+    entries: list[Entry]
+
+
+@dataclass
+class Table:
+    """A caption, one head a column, rows of as many fields, and notes below."""
+
+    key: str
+    caption: str
+    heads: list[Head]
+    rows: list[Row]
+    notes: list[str] = field(default_factory=list)
+
+    def groups(self) -> list[tuple[str, int]]:
+        """Upper heads with the number of columns below each; empty where no head has a group."""
+        found = [(name, len(list(same))) for name, same in groupby(self.heads, key=lambda head: head.group)]
+        return found if any(name for name, _ in found) else []
+
+    def numeric(self, column: int) -> bool:
+        """Whether a column holds numbers."""
+        offset = len(self.heads) - len(self.rows[0].entries) if self.rows else 0
+        return column >= offset and any(row.entries[column - offset].value is not None for row in self.rows)
+
+    def span(self, index: int) -> int:
+        """How many rows the first name of row ``index`` stands for; 0 where a row above covers it."""
+        if len(self.rows[index].names) == 1:
+            return 1
+        first = [row.names[0] for row in self.rows]
+        if index and first[index - 1] == first[index]:
+            return 0
+        return len(list(next(groupby(first[index:]))[1]))
+
+
+def metric_table(task: Task, metric: str) -> Table:
+    """One metric in full: every method and variant, its gap to iid, and the difference to the reference."""
+    words, rows = metric_words(metric), []
+    gap = metric + GAP
+    names = [(variant, metric) for variant in in_order(task.variants(metric), VARIANTS)]
+    names += [(variant, gap) for variant in in_order(task.variants(gap), VARIANTS)]
+    for method in task.methods:
+        for variant, name in names:
+            row = task.summary.get((method, variant, name))
+            label = f"iid {MINUS} {variant}" if name == gap else variant or "all"
+            if row is None:
+                reason = f"{method} has none" if metric == "heatmap_loss" else NO_ROW
+                entries = [undefined(reason)] * 4
+            else:
+                no_diff = "reference" if method == REFERENCE else "not compared"
+                entries = [
+                    estimate(row.value, row.low, row.high, reason=NO_VALUE, bounded=words.bounded),
+                    estimate(row.diff, row.diff_low, row.diff_high, reason=no_diff, bounded=words.bounded),
+                    p_entry(row.p_holm, no_diff if row.diff is None else "not tested"),
+                    Entry(str(row.n_units)) if row.n_units else undefined("no test unit"),
+                ]
+            rows.append(Row((method, label), entries))
+    better = "higher" if words.higher_is_better else "lower"
+    heads = ["Method", "Variant", "Value", f"Difference to {REFERENCE}", "Holm-adjusted p", "Units"]
+    table = Table(f"{task.key}-{metric}", f"{words.label} ({better} is better)", [Head(text) for text in heads], rows)
+    through = [run.cell.method for run in task.runs if run.trained_through and run.trained_through == words.explainer]
+    if through:
+        table.notes.append(
+            f"† {', '.join(through)}: trained through this explainer; a low value proves nothing by itself."
+        )
+    return table
+
+
+def metric_tables(task: Task) -> list[Table]:
+    """All metrics of a task, gaps folded into their metric."""
+    names = task.metrics()
+    folded = {name for name in names if name.endswith(GAP) and name.removesuffix(GAP) in names}
+    return [metric_table(task, name) for name in in_order(names - folded, METRICS)]
+
+
+def seed_table(task: Task) -> Table:
+    """Accuracy of every seed beside its validation heatmap loss."""
+    variants = [name for name in VARIANTS if any(key[2:] == (name, "accuracy") for key in task.scores)]
+    loss = {(method, seed): value for (method, seed, _, name), value in task.scores.items() if name == "heatmap_loss"}
+    rows = []
+    for method in task.methods:
+        has_loss = any(key[0] == method for key in loss)
+        for seed in task.seeds(method):
+            accuracy = [task.scores.get((method, seed, variant, "accuracy")) for variant in variants]
+            why = "scores.csv has no value" if has_loss else f"{method} has none"
+            entries = [single(value, reason="scores.csv has no value") for value in accuracy]
+            entries.append(single(loss.get((method, seed)), reason=why, bounded=False))
+            rows.append(Row((method, f"seed {seed}"), entries))
+    heads = [Head("Method"), Head("Seed"), *(Head(name, "Accuracy") for name in variants)]
+    heads.append(Head("Validation heatmap loss"))
+    note = (
+        "A low heatmap loss beside a low deceiving accuracy is a hacked objective: the maps that the loss looks at "
+        "avoid the background, the decision does not."
+    )
+    return Table(f"{task.key}-seeds", "Accuracy of every seed beside its heatmap loss", heads, rows, [note])
+
+
+def claims_table(claims: list[Claim]) -> Table:
+    """Claims with the verdict of their test."""
+    sign = {"pass": "✓ pass", "fail": "✗ fail", "undecided": "? undecided"}
+    rows = [
+        Row(
+            (claim.claim,),
+            [
+                Entry(sign[claim.verdict], tone=claim.verdict),
+                estimate(claim.effect, claim.low, claim.high, reason="no effect was measured"),
+                p_entry(claim.p, "not tested"),
+                Entry(claim.evidence or "not given"),
+            ],
+        )
+        for claim in claims
+    ]
+    heads = [Head(text) for text in ("Claim", "Verdict", "Effect", "p", "Evidence")]
+    return Table("claims", "Claims and the verdict of their test", heads, rows)
+
+
+def training_table(task: Task) -> Table:
+    """How every cell was trained."""
+    rows = [
+        Row(
+            (run.cell.method,),
+            [
+                Entry(run.source or "not given"),
+                Entry(run.backbone),
+                Entry(f"{run.epochs}; best {', '.join(map(str, run.best_epoch)) or 'not given'}"),
+                Entry(run.needs),
+                Entry((run.trained_through or "no explainer").replace("_", " ")),
+                Entry(run.data),
+            ],
+        )
+        for run in task.runs
+    ]
+    texts = ("Method", "Source", "Backbone", "Epochs; best a seed", "Sees beside images and labels")
+    heads = [Head(text) for text in (*texts, "Trained through", "Data, SHA-256")]
+    return Table(f"{task.key}-training", f"How each method learnt {task.key}", heads, rows)
+
+
+def package_table(results: Results) -> Table:
+    """The installed versions."""
+    rows = [Row((name,), [Entry(str(version))]) for name, version in sorted(results.packages.items())]
+    return Table("packages", "Installed packages", [Head("Package"), Head("Version")], rows)

@@ -1,0 +1,84 @@
+"""The words of the report: what a variant, a metric and an explainer are called, and which way is better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+REFERENCE = "erm"
+"""The method that every difference is taken against."""
+
+VARIANTS = {
+    "iid": "bias as in training",
+    "ood": "no bias",
+    "deceiving": "the bias of another class",
+    "external": "other hospitals",
+}
+
+EXPLAINERS = {"integrated_gradients": "integrated gradients", "lrp_epsilon": "LRP-ε"}
+
+
+@dataclass(frozen=True)
+class MetricWords:
+    """How a metric is printed.
+
+    Attributes:
+        label: Its name in a caption.
+        higher_is_better: Direction.
+        explainer: Where its heatmaps come from, if it scores heatmaps: a method that is trained through this
+            explainer is marked.
+        bounded: A fraction (three decimals), else a loss (three significant digits).
+    """
+
+    label: str
+    higher_is_better: bool = True
+    explainer: str | None = None
+    bounded: bool = True
+
+
+METRICS = {
+    "accuracy": MetricWords("Accuracy"),
+    "macro_f1": MetricWords("Macro F1"),
+    "macro_auroc": MetricWords("Macro AUROC"),
+    "background_relevance_mass": MetricWords(
+        "Background relevance mass, integrated gradients", False, "integrated_gradients"
+    ),
+    "background_relevance_mass_lrp": MetricWords("Background relevance mass, LRP-ε", False, "lrp_epsilon"),
+    "heatmap_loss": MetricWords("Validation heatmap loss", False, bounded=False),
+}
+
+GAP = "_gap"
+"""Ending of a metric that is its iid value minus that of the variant."""
+
+
+def metric_words(metric: str) -> MetricWords:
+    """The words of a metric; a gap has those of its metric, an unknown metric its own name."""
+    if metric in METRICS:
+        return METRICS[metric]
+    base = METRICS.get(metric.removesuffix(GAP))
+    if metric.endswith(GAP) and base is not None:
+        return MetricWords(f"{base.label} gap", not base.higher_is_better)
+    return MetricWords(metric.replace("_", " "), bounded=False)
+
+
+def explainer_words(explainer: str) -> str:
+    """The name of an explainer in prose."""
+    return EXPLAINERS.get(explainer, explainer.replace("_", " "))
+
+
+def in_order(names: set[str], known: dict[str, object] | dict[str, str] | dict[str, MetricWords]) -> list[str]:
+    """The known names in their order, then the others by alphabet."""
+    return [name for name in known if name in names] + sorted(names - set(known))
+
+
+def not_shown() -> list[str]:
+    """What a reader must not take from these tables."""
+    return [
+        "That a method would do as well on other images, on another bias or with another backbone: each table is "
+        "one dataset, one planted bias and one recipe.",
+        "That a model is free of shortcuts: only the planted bias is tested, and a shortcut inside the foreground "
+        "mask is invisible to every number here.",
+        "That a low heatmap loss, or a low relevance mass by the explainer a method is trained through (†), means "
+        "that the background is unused: both are the training objective itself.",
+        "That one method beats another where neither is erm: only differences to erm are tested.",
+        "That a model is safe or useful for patients: this is no clinical validation.",
+    ]

@@ -1,0 +1,1 @@
+"""Training one cell: :func:`benchmark.training.pool.train_seeds` runs its seeds side by side."""

@@ -1,0 +1,49 @@
+"""What one training process is told."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark.cell import Cell
+from benchmark.config import Training
+from benchmark.provenance import fingerprint, package_versions, source_hash
+
+
+@dataclass(frozen=True)
+class Job:
+    """One seed of one cell.
+
+    Attributes:
+        pack: The biased pack.
+        pack_sha256: Hash of the pack's content.
+        options: The method's own settings, as in its YAML.
+        folder: Where the finished seed goes (``…/seed-0``); the checkpoint lies beside it.
+    """
+
+    cell: Cell
+    seed: int
+    pack: Path
+    pack_sha256: str
+    training: Training
+    options: dict[str, Any]
+    folder: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name}.checkpoint")
+
+    def fingerprint(self) -> str:
+        """Equal for two jobs that must end in equal bits on one machine; checkpoints and results carry it."""
+        return fingerprint(
+            {
+                "cell": asdict(self.cell),
+                "seed": self.seed,
+                "data": self.pack_sha256,
+                "training": self.training.model_dump(),
+                "options": self.options,
+                "code": source_hash(),
+                "packages": package_versions(),
+            }
+        )

@@ -1,0 +1,146 @@
+"""One seed from start to finished folder, in a process of its own."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from safetensors.torch import save_file
+from torch import nn
+
+from benchmark.api import VARIANTS, Method, Task
+from benchmark.config import parse
+from benchmark.data.pack import groups, read_columns
+from benchmark.files import atomic_path, read_json, write_json
+from benchmark.predictions import Predictions
+from benchmark.provenance import package_versions, source_hash
+from benchmark.registry import METHODS
+from benchmark.training import checkpoint
+from benchmark.training.data import Tensors, load_tensors
+from benchmark.training.fit import Fit, State
+from benchmark.training.job import Job
+
+RECORD = "run.json"
+WEIGHTS = "weights.safetensors"
+LOG = "log.csv"
+PREDICTIONS = "predictions.npz"
+
+Report = Callable[[int, int, dict[str, float], float], None]
+"""``(seed, epochs done, last log row, seconds so far)``."""
+
+
+def make_method(name: str, options: dict[str, Any]) -> Method:
+    """The registered method with its checked settings."""
+    kind = METHODS.get(name)
+    method: Method = kind(parse(kind.Settings, options, f"options of method {name!r}"))
+    return method
+
+
+def is_finished(job: Job) -> bool:
+    """Whether the job's folder holds its result (a folder appears by one rename, so it is whole)."""
+    record = job.folder / RECORD
+    return record.is_file() and read_json(record)["fingerprint"] == job.fingerprint()
+
+
+def limit_threads(threads: int = 1) -> None:
+    """One thread a training: several seeds share the cores, and the order of sums stays the same on any machine."""
+    torch.set_num_threads(threads)
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+
+
+def run(job: Job, report: Report) -> None:
+    """Trains the job's seed, from its checkpoint if there is one, and writes its folder.
+
+    Raises:
+        BenchmarkError: On bad settings or data, or a loss that is not finite.
+    """
+    if is_finished(job):
+        return
+    limit_threads()
+    fabric = Fabric(accelerator="auto", devices=1, precision="32-true")
+    method = make_method(job.cell.method, job.options)
+    train, val = (load_tensors(job.pack, name, fabric.device) for name in ("train", "val"))
+    task = task_of(train, job.training.backbone)
+    fit = Fit(method, task, job.training, job.seed, train, val, fabric)
+    fingerprint = job.fingerprint()
+    checkpoint.resume(fit, job.checkpoint, fingerprint)
+
+    def after_epoch(state: State) -> None:
+        checkpoint.save(fit, job.checkpoint, fingerprint)
+        report(job.seed, state.epoch, state.log[-1], state.seconds)
+
+    state = fit.run(after_epoch)
+    fit.plain.load_state_dict(state.best)
+    write_result(job, fit, method, task, fingerprint)
+    job.checkpoint.unlink(missing_ok=True)
+
+
+def task_of(train: Tensors, backbone: str) -> Task:
+    """Shapes as the training images have them; the classes are those of their labels."""
+    _, channels, height, width = train.image.shape
+    return Task(backbone, int(train.label.max()) + 1, channels, height, width)
+
+
+def write_result(job: Job, fit: Fit, method: Method, task: Task, fingerprint: str) -> None:
+    """The finished folder: best weights, log, predictions of every variant, and what made them."""
+    state = fit.state
+    with atomic_path(job.folder) as folder:
+        folder.mkdir()
+        save_file({name: value.contiguous().cpu() for name, value in state.best.items()}, folder / WEIGHTS)
+        write_log(folder / LOG, state.log)
+        best = state.log[state.best_epoch]
+        predictions(job, method.deploy(fit.plain), best.get("val_heatmap_loss")).write(folder / PREDICTIONS)
+        facts = {
+            "fingerprint": fingerprint,
+            "task": vars(task),
+            "seed": job.seed,
+            "best_epoch": state.best_epoch,
+            "epochs": job.training.epochs,
+            "device": str(fit.fabric.device.type),
+            "data": job.pack_sha256,
+            "code": source_hash(),
+            "packages": package_versions(),
+        }
+        write_json(folder / RECORD, facts)
+
+
+def write_log(path: Path, log: list[dict[str, float]]) -> None:
+    """One row an epoch, in full precision."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(log[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({**row, "epoch": int(row["epoch"])} for row in log)
+
+
+def predictions(job: Job, model: nn.Module, heatmap_loss: float | None) -> Predictions:
+    """Logits of every test variant, with what a statistic needs to know of each image."""
+    model.eval()
+    logits = {}
+    seen: dict[str, Any] = {}
+    provenance: dict[str, Any] = {}
+    for variant in (name for name in VARIANTS if name in groups(job.pack)):
+        columns, provenance = read_columns(job.pack, variant)
+        tensors = load_tensors(job.pack, variant, next(model.parameters()).device)
+        with torch.no_grad():
+            parts = [model(part.float() / 255) for part in torch.split(tensors.image, 256)]
+        logits[variant] = torch.cat(parts).cpu().numpy()[None]
+        seen = seen or columns
+    return Predictions(
+        seeds=np.array([job.seed]),
+        id=seen["id"],
+        unit=seen["unit"],
+        label=seen["label"],
+        logits=logits,
+        subset=np.array([], dtype=np.int64),
+        image_scores={},
+        heatmap_loss=None if heatmap_loss is None else np.array([heatmap_loss]),
+        attributes={"strata": str(provenance.get("strata", "")), "data": job.pack_sha256},
+    )

@@ -1,0 +1,6 @@
+"""Differentiable LRP on unmodified models: ``lrp.relevance(logits, x, target)``, ``lrp.explain(model, x, target)``."""
+
+from isnet.lrp.api import explain, relevance
+from isnet.lrp.engine import UnsupportedNode
+
+__all__ = ["UnsupportedNode", "explain", "relevance"]

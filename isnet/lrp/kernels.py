@@ -1,0 +1,115 @@
+"""The three operations of a relevance pass that need a backward of their own: exact, and cheaper than autograd's.
+
+Notation: ``g`` is the quantity that is carried backward; the relevance of a tensor ``a`` is ``R = a * g``.
+``h`` is the adjoint of a kernel's result in the second backward.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import FunctionCtx
+
+aten = torch.ops.aten
+
+
+def channel_view(s: Tensor, like: Tensor) -> Tensor:
+    """``s`` ``[C]`` shaped to multiply ``like`` ``[B, C, ...]``."""
+    return s.view(1, -1, *(1,) * (like.dim() - 2))
+
+
+class EpsilonReLU(Function):
+    r"""ReLU under the epsilon rule: :math:`g\,y/(y+\epsilon)` with ``y`` the ReLU's output.
+
+    ``y`` is not a constant: its derivative :math:`h\,g\,\epsilon/(y+\epsilon)^2` is part of the second backward.
+    """
+
+    @staticmethod
+    def forward(g: Tensor, y: Tensor, eps: float) -> Tensor:
+        return g * (y / (y + eps))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        g, y, ctx.eps = inputs
+        ctx.save_for_backward(g, y)
+
+    @staticmethod
+    def backward(ctx: Any, *adjoint: Any) -> tuple[Tensor | None, ...]:
+        (h,) = adjoint
+        g, y = ctx.saved_tensors
+        stabilised = y + ctx.eps
+        to_g = h * (y / stabilised) if ctx.needs_input_grad[0] else None
+        to_y = (h * g).mul_(ctx.eps).div_(stabilised).div_(stabilised) if ctx.needs_input_grad[1] else None
+        return to_g, to_y, None
+
+
+def epsilon_relu(g: Tensor, y: Tensor, eps: float) -> Tensor:
+    """:class:`EpsilonReLU` of ``g`` and the ReLU's output ``y``, of equal shape."""
+    result: Tensor = EpsilonReLU.apply(g, y, eps)  # type: ignore[no-untyped-call]
+    return result
+
+
+class ConvInput(Function):
+    """A convolution walked backward, ``g -> W^T g``, linear in ``g`` and in ``W``.
+
+    Its backward is again two first-order convolution kernels; PyTorch's own convolution double backward takes
+    a slower road (2.25 against 2.86 plain steps for a ResNet18 training step at 64 px on a CPU).
+    """
+
+    @staticmethod
+    def forward(g: Tensor, w: Tensor, x: Tensor, geometry: tuple[Any, ...]) -> Tensor:
+        only_input = [True, False, False]
+        result: Tensor = aten.convolution_backward(g, x, w, None, *geometry, only_input)[0]
+        return result
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        g, w, _, ctx.geometry = inputs
+        ctx.save_for_backward(g, w)
+
+    @staticmethod
+    def backward(ctx: Any, *adjoint: Any) -> tuple[Tensor | None, ...]:
+        (h,) = adjoint
+        g, w = ctx.saved_tensors
+        to_g = to_w = None
+        if ctx.needs_input_grad[0]:
+            to_g = aten.convolution(h, w, None, *ctx.geometry)
+        if ctx.needs_input_grad[1]:
+            only_weight = [False, True, False]
+            to_w = aten.convolution_backward(g, h, w, None, *ctx.geometry, only_weight)[1]
+        return to_g, to_w, None, None
+
+
+def conv_input(g: Tensor, w: Tensor, x: Tensor, geometry: tuple[Any, ...]) -> Tensor:
+    """:class:`ConvInput` of ``g`` ``[B, O, ...]``; of the input ``x`` only the shape is used."""
+    result: Tensor = ConvInput.apply(g, w, x, geometry)  # type: ignore[no-untyped-call]
+    return result
+
+
+class ChannelScale(Function):
+    """``g * s`` with one factor a channel; the gradient of ``s`` sums over everything else at once."""
+
+    @staticmethod
+    def forward(g: Tensor, s: Tensor) -> Tensor:
+        return g * channel_view(s, g)
+
+    @staticmethod
+    def setup_context(ctx: FunctionCtx, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, *adjoint: Any) -> tuple[Tensor | None, ...]:
+        (h,) = adjoint
+        g, s = ctx.saved_tensors
+        to_g = h * channel_view(s, h) if ctx.needs_input_grad[0] else None
+        to_s = (h * g).sum(dim=[0, *range(2, g.dim())]) if ctx.needs_input_grad[1] else None
+        return to_g, to_s
+
+
+def channel_scale(g: Tensor, s: Tensor) -> Tensor:
+    """:class:`ChannelScale` of ``g`` ``[B, C, ...]`` and ``s`` ``[C]``."""
+    result: Tensor = ChannelScale.apply(g, s)  # type: ignore[no-untyped-call]
+    return result

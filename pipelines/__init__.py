@@ -1,0 +1,1 @@
+"""The only code that knows DVC and paths: one stage a file."""

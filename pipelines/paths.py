@@ -1,0 +1,86 @@
+"""Where everything lies, relative to the repository's root, which is the working directory of every stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.cell import Cell, check_name
+from benchmark.config import Suite, load
+
+CONFIGS = Path("pipelines/configs")
+DATA = Path("data")
+RUNS = Path("runs")
+RESULTS = Path("results")
+REFERENCE = RESULTS / "reference"
+
+
+def dataset_yaml(name: str) -> Path:
+    return CONFIGS / "datasets" / f"{check_name('dataset', name)}.yaml"
+
+
+def bias_yaml(name: str) -> Path:
+    return CONFIGS / "biases" / f"{check_name('bias', name)}.yaml"
+
+
+def method_yaml(name: str) -> Path:
+    return CONFIGS / "methods" / f"{check_name('method', name)}.yaml"
+
+
+def raw(dataset: str) -> Path:
+    return DATA / "raw" / check_name("dataset", dataset)
+
+
+def pack(dataset: str) -> Path:
+    return DATA / "packs" / f"{check_name('dataset', dataset)}.h5"
+
+
+def biased(task: str) -> Path:
+    """Folder of the biased pack and its manifest."""
+    return DATA / "biased" / task
+
+
+def biased_pack(task: str) -> Path:
+    return biased(task) / "pack.h5"
+
+
+@dataclass(frozen=True)
+class SuitePaths:
+    """The files of one suite."""
+
+    name: str = "default"
+
+    @property
+    def params(self) -> Path:
+        """The default suite's params lie at the root, another's in its folder."""
+        return Path("params.yaml") if self.name == "default" else Path("pipelines") / self.name / "params.yaml"
+
+    @property
+    def claims_yaml(self) -> Path:
+        return Path("pipelines") / self.name / "claims.yaml"
+
+    @property
+    def results(self) -> Path:
+        return RESULTS / self.name
+
+    def suite(self) -> Suite:
+        return load(Suite, self.params)
+
+    def run(self, cell: Cell) -> Path:
+        return RUNS / self.name / cell.key
+
+    def work(self, cell: Cell) -> Path:
+        """Unfinished trainings: outside of DVC's outputs, which DVC deletes before a stage."""
+        return RUNS / ".work" / self.name / cell.key
+
+    def predictions(self, cell: Cell) -> Path:
+        return self.results / "predictions" / f"{cell.key}.npz"
+
+    def gallery(self, cell: Cell) -> Path:
+        return self.results / "gallery" / f"{cell.key}.npz"
+
+    def facts(self, cell: Cell) -> Path:
+        return self.results / "cells" / f"{cell.key}.json"
+
+    def sample_sheet(self, task: str) -> Path:
+        return self.results / "samples" / f"{task}.png"

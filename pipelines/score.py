@@ -1,0 +1,54 @@
+"""Stage score: from the trained seeds of a cell to its stored predictions, heatmap scores and gallery."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from benchmark import scoring
+from benchmark.cell import Cell
+from benchmark.config import MethodFile, load
+from benchmark.files import read_json, write_json
+from benchmark.registry import METHODS
+from benchmark.training.seed import RECORD
+from pipelines import paths, program
+
+
+def score(arguments: argparse.Namespace) -> None:
+    cell, suite = Cell.parse(arguments.cell), paths.SuitePaths(arguments.suite)
+    settings = load(MethodFile, paths.method_yaml(cell.method))
+    runs = [suite.run(cell) / f"seed-{seed}" for seed in suite.suite().seeds]
+    predictions, gallery = scoring.score_cell(runs, paths.biased_pack(cell.task), cell.method, settings.options)
+    predictions.write(suite.predictions(cell))
+    scoring.write_gallery(suite.gallery(cell), gallery)
+    write_json(suite.facts(cell), facts(cell, settings, [read_json(run / RECORD) for run in runs]))
+
+
+def facts(cell: Cell, settings: MethodFile, records: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the report says of a cell beside its numbers; the seeds of a cell share data, code and packages."""
+    method = METHODS.get(cell.method)
+    first = records[0]
+    return {
+        "dataset": cell.dataset,
+        "bias": cell.bias,
+        "method": cell.method,
+        "needs": method.needs.describe(),
+        "source": method.source,
+        "trained_through": method.trained_through,
+        "backbone": settings.training.backbone,
+        "classes": first["task"]["classes"],
+        "epochs": settings.training.epochs,
+        "seeds": [record["seed"] for record in records],
+        "best_epoch": [record["best_epoch"] for record in records],
+        "device": sorted({record["device"] for record in records}),
+        "data": first["data"][:12],
+        "code": first["code"][:12],
+        "packages": first["packages"],
+    }
+
+
+if __name__ == "__main__":
+    parser = program.parser(__doc__)
+    parser.add_argument("cell", help="dataset-bias-method")
+    parser.add_argument("--suite", default="default")
+    program.run(score, parser)

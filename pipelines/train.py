@@ -1,0 +1,57 @@
+"""Stage train: train all seeds of a cell, side by side, and put them into runs/<suite>/<cell>/.
+
+Unfinished trainings live in runs/.work and go on where they stopped, however they were stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+
+from benchmark.cell import Cell
+from benchmark.config import MethodFile, load
+from benchmark.data.pack import groups
+from benchmark.errors import raise_unknown
+from benchmark.files import atomic_path, sha256_file
+from benchmark.registry import METHODS
+from benchmark.training.job import Job
+from benchmark.training.pool import train_seeds
+from benchmark.training.progress import Display
+from pipelines import paths, program
+
+
+def jobs_of(cell: Cell, suite: paths.SuitePaths) -> list[Job]:
+    """One job a seed of params.yaml, with everything checked that can be checked before training."""
+    if cell.method not in METHODS:
+        raise_unknown("method", cell.method, METHODS, do="Install the package that brings it, or mend params.yaml.")
+    settings = load(MethodFile, paths.method_yaml(cell.method))
+    pack = paths.biased_pack(cell.task)
+    groups(pack)  # a missing or corrupt pack is an error here, before any process starts
+    digest = sha256_file(pack)
+    return [
+        Job(cell, seed, pack, digest, settings.training, settings.options, suite.work(cell) / f"seed-{seed}")
+        for seed in suite.suite().seeds
+    ]
+
+
+def train(arguments: argparse.Namespace) -> None:
+    cell, suite = Cell.parse(arguments.cell), paths.SuitePaths(arguments.suite)
+    jobs = jobs_of(cell, suite)
+    if arguments.dry_run:
+        print("\n".join(f"{job.cell.key} seed {job.seed}: {job.training.epochs} epochs" for job in jobs))
+        return
+    train_seeds(jobs, Display(cell.key, [job.seed for job in jobs], jobs[0].training.epochs), arguments.workers)
+    with atomic_path(suite.run(cell)) as folder:
+        folder.mkdir()
+        for job in jobs:
+            shutil.copytree(job.folder, folder / job.folder.name)
+    shutil.rmtree(suite.work(cell))
+
+
+if __name__ == "__main__":
+    parser = program.parser(__doc__)
+    parser.add_argument("cell", help="dataset-bias-method")
+    parser.add_argument("--suite", default="default")
+    parser.add_argument("--workers", type=int, help="trainings at once (default: by the number of cores)")
+    parser.add_argument("--dry-run", action="store_true", help="check everything, list the trainings, train nothing")
+    program.run(train, parser)

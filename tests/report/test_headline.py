@@ -1,0 +1,98 @@
+import pytest
+
+from benchmark.cell import Cell
+from benchmark.report.findings import sentences
+from benchmark.report.headline import best_method
+from benchmark.report.numbers import estimate, fraction, magnitude, probability
+from benchmark.report.records import Run, Summary, Task
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def _task(rows, metric="accuracy", through=None):
+    """``rows``: method to value, low, high, diff, p; the variant is always deceiving."""
+    runs = [
+        Run(Cell("d", "b", m), "nothing", "", through if m == "isnet" else None, "r", 1, [1], "h", 4, "") for m in rows
+    ]
+    summary = {
+        (method, "deceiving", metric): Summary(9, 3, value, low, high, diff, None, None, p)
+        for method, (value, low, high, diff, p) in rows.items()
+    }
+    return Task("d-b", runs, summary)
+
+
+ERM = (0.5, 0.45, 0.55, None, None)
+
+
+@pytest.mark.parametrize(
+    ("rows", "best"),
+    [
+        ({"erm": ERM, "isnet": (0.9, 0.85, 0.95, 0.4, 0.01)}, "isnet"),
+        ({"erm": ERM, "isnet": (0.9, 0.85, 0.95, 0.4, 0.05)}, None),
+        ({"erm": ERM, "isnet": (0.9, 0.85, 0.95, 0.4, None)}, None),
+        # The reference's interval may touch: the paired test decides. Another method's may not.
+        ({"erm": ERM, "isnet": (0.56, 0.5, 0.6, 0.06, 0.01)}, "isnet"),
+        ({"erm": ERM, "isnet": (0.9, 0.85, 0.95, 0.4, 0.01), "rrr": (0.88, 0.84, 0.92, 0.38, 0.01)}, None),
+        ({"erm": ERM, "isnet": (0.9, 0.85, 0.95, 0.4, 0.01), "rrr": (0.7, 0.6, 0.8, 0.2, 0.01)}, "isnet"),
+        ({"erm": ERM, "isnet": (0.9, None, None, 0.4, 0.01), "rrr": (0.7, 0.6, 0.8, 0.2, 0.01)}, None),
+        ({"erm": ERM, "isnet": (0.1, 0.05, 0.15, -0.4, 0.01)}, "erm"),
+        ({"erm": ERM, "isnet": (0.1, 0.05, 0.15, -0.4, 0.01), "rrr": (0.4, 0.3, 0.5, -0.1, 0.2)}, None),
+        ({"erm": ERM, "isnet": (None, None, None, None, None)}, None),
+        ({"isnet": (0.9, 0.85, 0.95, None, None), "rrr": (0.1, 0.0, 0.2, None, None)}, None),
+    ],
+)
+def test_best_needs_the_adjusted_test(rows, best):
+    assert best_method(_task(rows), "deceiving", "accuracy") == best
+
+
+def test_lower_is_better_for_gap_and_relevance_and_training_through_the_judge_never_leads():
+    rows = {"erm": (0.9, 0.85, 0.95, None, None), "isnet": (0.2, 0.15, 0.25, -0.7, 0.01)}
+    assert best_method(_task(rows, "accuracy_gap"), "deceiving", "accuracy_gap") == "isnet"
+    mass = "background_relevance_mass"
+    assert best_method(_task(rows, mass, "lrp_epsilon"), "deceiving", mass) == "isnet"
+    assert best_method(_task(rows, mass + "_lrp", "lrp_epsilon"), "deceiving", mass + "_lrp") is None
+
+
+KEEPS = "erm keeps its accuracy where the planted bias misleads, to 0.05"
+UNDECIDED = "erm: undecided. Where the planted bias misleads, accuracy falls by"
+TOO_FEW = "the trainings differ too much, or are too few, to tell."
+
+
+@pytest.mark.parametrize(
+    ("gap", "words"),
+    [
+        ((0.6, 0.2, 1.0), "erm loses accuracy where the planted bias misleads: it falls by 0.600 [0.200, 1.000]."),
+        ((0.6, -0.1, 1.3), f"{UNDECIDED} 0.600 [-0.100, 1.300]: {TOO_FEW}"),
+        ((-0.2, -0.3, -0.1), f"{KEEPS} (gap -0.200 [-0.300, -0.100])."),
+        ((0.0, -0.02, 0.05), f"{KEEPS} (gap 0.000 [-0.020, 0.050])."),
+        ((0.0, -0.02, 0.06), f"{UNDECIDED} 0.000 [-0.020, 0.060]: {TOO_FEW}"),
+        ((0.6, None, None), "erm: not decided, for the gap iid - deceiving has no interval."),
+    ],
+)
+def test_sentences_follow_the_interval(gap, words):
+    assert sentences(_task({"erm": (*gap, None, None)}, "accuracy_gap")) == [words.replace("-", MINUS)]
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "text"),
+    [
+        (fraction, 0.12345, "0.123"),
+        (fraction, -0.0004, "0.000"),
+        (fraction, -0.5, MINUS + "0.500"),
+        (fraction, 1.0, "1.000"),
+        (magnitude, 0.0213456, "0.0213"),
+        (magnitude, 12345.6, "12346"),
+        (magnitude, 3.14e-6, f"3.14e{MINUS}06"),
+        (magnitude, 0.0, "0"),
+        (probability, 0.00099, "<0.001"),
+        (probability, 0.001, "0.001"),
+        (probability, 1.0, "1.000"),
+    ],
+)
+def test_numbers_print(form, value, text):
+    assert form(value) == text
+
+
+def test_an_estimate_without_a_value_or_an_interval_says_so():
+    assert estimate(None, 0.1, 0.2, reason="no mask").text == "not defined: no mask"
+    assert estimate(0.5, None, 0.2, reason="").interval == "[no interval]"

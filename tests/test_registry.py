@@ -1,0 +1,141 @@
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from benchmark.api import Bias, Dataset, Method, Metric
+from benchmark.errors import BenchmarkError
+from benchmark.registry import BIASES, DATASETS, EXPLAINERS, METHODS, METRICS, NO_PLUGINS, Registry
+
+ROOT = Path(__file__).resolve().parents[1]
+GROUP = "shortcut_bench.methods"
+KINDS = [(METHODS, Method), (DATASETS, Dataset), (BIASES, Bias), (METRICS, Metric), (EXPLAINERS, None)]
+ENTRIES = [(registry, kind, name) for registry, kind in KINDS for name in registry]
+
+
+def point(name, value="benchmark.api:Method"):
+    return EntryPoint(name, value, GROUP)
+
+
+def registry_of(*points, **builtin):
+    return Registry("method", builtin or {"erm": "baselines.erm:ERM"}, GROUP, points)
+
+
+def python(code, *paths, **env):
+    """What the code prints in a fresh process that has the folders on its path."""
+    full = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), **env}
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=full, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    return run.stdout.strip()
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """A folder that holds an installed package with one good method and one whose module is missing."""
+    info = tmp_path / "gain_plugin-2.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: gain-plugin\nVersion: 2.1\n")
+    (info / "entry_points.txt").write_text(f"[{GROUP}]\ngain = gain_plugin:GAIN\nlost = gain_plugin.nowhere:Lost\n")
+    (tmp_path / "gain_plugin.py").write_text("print('imported')\nclass GAIN: pass\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("registry", "kind", "name"), ENTRIES, ids=[f"{r.kind} {n}" for r, _, n in ENTRIES])
+def test_every_registered_name_imports_and_fits_its_contract(registry, kind, name):
+    found = registry.get(name)
+    if kind is Metric:
+        assert isinstance(found, Metric)
+        assert found.name == name
+    elif kind is not None:
+        assert issubclass(found, kind)
+    assert callable(found) or kind is Metric
+
+
+def test_listing_imports_nothing_heavy():
+    code = (
+        "import sys; from benchmark.registry import METHODS, DATASETS, BIASES, METRICS, EXPLAINERS\n"
+        "names = [n for r in (METHODS, DATASETS, BIASES, METRICS, EXPLAINERS) for n in r if r.table()[n].target]\n"
+        "heavy = {'torch', 'timm', 'captum', 'h5py', 'mlxtend', 'baselines', 'isnet'} & set(sys.modules)\n"
+        "print(*names, '|', *heavy)"
+    )
+    names, heavy = python(code, **{NO_PLUGINS: "1"}).split("|")
+    assert {"erm", "isnet", "isnet_path", "mnist5k", "corner", "accuracy", "integrated_gradients"} <= set(names.split())
+    assert heavy == ""
+
+
+def test_listing_is_sorted_and_tells_what_is_in():
+    registry = registry_of(point("aaa"), zzz="m:Z", bbb="m:B")
+    assert list(registry) == ["aaa", "bbb", "zzz"]
+    assert "zzz" in registry
+    assert "erm" not in registry
+
+
+def test_an_installed_package_brings_a_method_that_is_imported_on_demand(installed):
+    code = (
+        "from benchmark.registry import METHODS\n"
+        "entry = METHODS.table()['gain']; print(entry.target, entry.origin, sep='|')\n"
+        "print(METHODS.get('gain').__name__)"
+    )
+    assert python(code, installed).split("\n") == ["gain_plugin:GAIN|gain-plugin 2.1", "imported", "GAIN"]
+
+
+def test_a_broken_plugin_is_listed_and_raises_only_when_asked_for(installed):
+    code = (
+        "from benchmark.registry import METHODS\nfrom benchmark.errors import BenchmarkError\n"
+        "print(*METHODS)\nprint(METHODS.get('gain').__name__)\n"
+        "try: METHODS.get('lost')\nexcept BenchmarkError as error: print(error)"
+    )
+    listed, _, good, told = python(code, installed).split("\n")
+    assert (listed, good) == ("erm gain isnet isnet_path lost", "GAIN")
+    assert told.startswith("method 'lost' (gain-plugin 2.1) cannot be imported from 'gain_plugin.nowhere:Lost'; got")
+    assert "ModuleNotFoundError" in told
+
+
+def test_plugins_can_be_left_out(installed):
+    code = "from benchmark.registry import METHODS; print(*METHODS)"
+    assert python(code, installed, **{NO_PLUGINS: "1"}) == "erm isnet isnet_path"
+    assert "gain" in python(code, installed, **{NO_PLUGINS: "0"}).split()
+
+
+def test_a_name_of_ours_in_a_package_is_refused_with_both_origins():
+    told = r"method 'erm' is registered twice; got '.*baselines\.erm:ERM \(built-in\) and other:ERM \(entry point\)"
+    with pytest.raises(BenchmarkError, match=f"{told}.*{NO_PLUGINS}=1"):
+        list(registry_of(point("erm", "other:ERM")))
+
+
+def test_a_name_in_two_packages_is_refused_with_both_origins():
+    with pytest.raises(BenchmarkError, match=r"'gain' is registered twice; got 'one:GAIN .* and two:GAIN "):
+        list(registry_of(point("gain", "one:GAIN"), point("gain", "two:GAIN")))
+
+
+@pytest.mark.parametrize("name", ["my-method", "My", "a@b"])
+def test_a_plugin_whose_name_breaks_a_cell_is_refused(name):
+    with pytest.raises(BenchmarkError, match=f"method name is not usable in a cell; got '{re.escape(name)}'"):
+        list(registry_of(point(name)))
+
+
+def test_an_unknown_name_comes_with_its_neighbours_and_the_entry_point_group():
+    told = rf"unknown method; got 'isnet_pth'; expected did you mean 'isnet_path'.*{re.escape(GROUP)}"
+    with pytest.raises(BenchmarkError, match=told):
+        METHODS.get("isnet_pth")
+
+
+@pytest.mark.parametrize(
+    ("target", "error"),
+    [
+        ("no_such_module:X", "ModuleNotFoundError"),
+        ("benchmark.api:Nothing", "AttributeError"),
+        ("benchmark.api", "AttributeError"),
+    ],
+)
+def test_code_that_does_not_import_is_told_with_its_cause(target, error):
+    registry = registry_of(point("gain", target))
+    assert "gain" in registry
+    told = rf"method 'gain' \(entry point\) cannot be imported from '{re.escape(target)}'; got .{error}"
+    with pytest.raises(BenchmarkError, match=told) as caught:
+        registry.get("gain")
+    assert type(caught.value.__cause__).__name__ == error
