@@ -120,12 +120,19 @@ def rules() -> dict[str, list[str]]:
     return found
 
 
+def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`make` as a user's shell starts it: an outer `make test` hands down its own flags and variables."""
+    variables = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
+    command = ["make", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, env=variables)
+
+
 def test_every_target_is_short_phony_and_explained() -> None:
     found = rules()
     assert found.keys() - {".venv/installed"} == TARGETS
     assert all(len(lines) <= 2 for lines in found.values())
     assert set(re.search(r"^\.PHONY: (.*)", read("Makefile"), re.M)[1].split()) == TARGETS
-    shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    shown = make(ROOT).stdout
     told = dict(re.findall(r"^make (\w+) +(\S.*)$", shown, re.M))
     assert told.keys() == TARGETS
 
@@ -139,7 +146,7 @@ def test_the_readme_names_real_targets() -> None:
 
 def test_repro_runs_the_environment_of_the_clone() -> None:
     """DVC calls `python` from PATH: it must be the clone's, whatever is active."""
-    plan = subprocess.run(["make", "-n", "-o", "setup", "repro"], cwd=ROOT, capture_output=True, text=True, check=True)
+    plan = make(ROOT, "-n", "-o", "setup", "repro")
     (line,) = plan.stdout.splitlines()
     doctor, repro = line.split(" && ")
     assert doctor.endswith("python -m pipelines.doctor")
@@ -157,7 +164,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 def setup(clone: Path, python: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", "setup", f"PYTHON={python}"], cwd=clone, capture_output=True, text=True, timeout=60)
+    return make(clone, "setup", f"PYTHON={python}")
 
 
 def test_setup_refuses_an_old_python_and_leaves_nothing(clone: Path) -> None:

@@ -99,8 +99,8 @@ class TestStreams:
 
 
 def test_the_streams_are_seeded_with_the_derived_value():
-    assert draws(numpy_stream(5, "x")) == np.random.default_rng(by_hand("5/x")).random(8).tolist()
-    assert draws(torch_stream(5, "x")) == draws(torch.Generator().manual_seed(by_hand("5/x")))
+    assert draws(numpy_stream(5, "x")) == np.random.default_rng(by_hand('[5, "x"]')).random(8).tolist()
+    assert draws(torch_stream(5, "x")) == draws(torch.Generator().manual_seed(by_hand('[5, "x"]')))
 
 
 def test_another_process_draws_the_same():
