@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ENVIRONMENT, edit, run
+from repository import ENVIRONMENT, edit, run
 
 PARAMS, METHODS = "params.yaml", "pipelines/configs/methods"
 

@@ -3,7 +3,7 @@
 import importlib
 
 import pytest
-from conftest import ROOT, run
+from repository import ROOT, run
 
 from benchmark.cell import Cell
 from benchmark.config import read_yaml

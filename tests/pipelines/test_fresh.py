@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import run
+from repository import run
 
 from pipelines.fresh import stale_lines
 

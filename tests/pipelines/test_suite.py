@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import copy_repository, edit, run
+from repository import copy_repository, edit, run
 
 FILES = ("scores.csv", "summary.csv", "claims.csv", "suite.json", "report.md", "report.html", "check.json")
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import TRAINING, make_job
+from jobs import TRAINING, make_job
 from lightning_fabric import Fabric
 from torch import nn
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import make_job
+from jobs import make_job
 
 from benchmark.errors import BenchmarkError
 from benchmark.training.pool import train_seeds, worker_count
@@ -45,7 +45,7 @@ SCRIPT = """
     import sys
     from pathlib import Path
     sys.path.insert(0, {folder!r})
-    from conftest import make_job
+    from jobs import make_job
     from benchmark.training.pool import train_seeds
     from benchmark.training.progress import Display
 
