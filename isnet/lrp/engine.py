@@ -9,155 +9,151 @@ itself recorded, so a loss on the heatmap can be trained through.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from isnet.lrp.graph import LEAF, Way, edge_of, find_way, shape_at
 from isnet.lrp.input_rules import InputRule
-from isnet.lrp.rules import LINEAR, RULES, Grads, Settings, Step
+from isnet.lrp.rules import LINEAR, RULES, Settings, Step
+from isnet.lrp.rules.base import Grads, gates
 
-LEAF = "torch::autograd::AccumulateGrad"
-Edge = tuple[Any, int]
+Observer = Callable[[Any, Mapping[int, Tensor], Grads], None]
+"""Told of every node: what arrived at its outputs, and what it passed on."""
 
 
 class UnsupportedNode(NotImplementedError):
     """A node of the graph has no rule: an error, because a guess would be a wrong heatmap."""
 
-    def __init__(self, name: str, reason: str = "it has no relevance rule") -> None:
+    def __init__(self, node: Any, reason: str = "it has no relevance rule", module: str | None = None) -> None:
+        place = f" (in module {module!r})" if module else ""
         super().__init__(
-            f"operation {name!r} lies between the logits and the explained input, and {reason}. Explain a network "
-            "of convolutions, linear layers, batch norm, ReLU, pooling, sums and concatenations, or register a "
-            "rule with isnet.lrp.rules.rule."
+            f"operation {node.name()!r}{place} lies between the logits and the explained input, and {reason}. "
+            "`lrp.check(model, x)` lists all such operations with their modules; write them otherwise, or "
+            "register a rule with isnet.lrp.rules.rule."
         )
-        self.name = name
+        self.node, self.reason, self.module = node, reason, module
 
 
-def edge_of(tensor: Tensor) -> Edge:
-    """The graph edge at which the gradient of ``tensor`` arrives."""
-    edge = torch.autograd.graph.get_gradient_edge(tensor)
-    return edge.node, edge.output_nr
+def plan(logits: Tensor, x: Tensor, at: Sequence[Tensor], settings: Settings) -> Way:
+    """The part of the graph between the logits and the explained tensors.
 
-
-def towards(root: Any, goals: frozenset[Any]) -> list[Any]:
-    """All nodes on a path from ``root`` to a goal, each before the nodes that it feeds (depth-first, reversed)."""
-    leads: dict[Any, bool] = {}
-    order: list[Any] = []
-    stack: list[tuple[Any, bool]] = [(root, False)]
-    while stack:
-        node, expanded = stack.pop()
-        if expanded:
-            leads[node] = node in goals or any(leads.get(child, False) for child, _ in node.next_functions)
-            if leads[node]:
-                order.append(node)
-        elif node not in leads:
-            leads[node] = False
-            stack.append((node, True))
-            if node not in goals:
-                stack.extend((child, False) for child, _ in node.next_functions if child is not None)
-    return order[::-1]
+    Raises:
+        ValueError: If one of the tensors is not on a path from the logits.
+    """
+    hidden = {edge_of(tensor): number for number, tensor in enumerate(at, start=1)}
+    way = find_way(edge_of(logits)[0], edge_of(x), hidden, gates(settings))
+    if way.x_node not in way.members:
+        raise ValueError(
+            "the logits do not depend on x: pass the very tensor that went into the model, with requires_grad, and "
+            "a model whose signal does not only pass through gates"
+        )
+    for (node, _), number in hidden.items():
+        if node not in way.members:
+            raise ValueError(f"hidden tensor number {number - 1} of `at` is not on a path from the logits")
+    return way
 
 
 def walk(
     logits: Tensor,
     g: Tensor,
-    x: Tensor,
+    explained: Sequence[Tensor],
+    way: Way,
     settings: Settings,
     input_rule: InputRule | None,
     create_graph: bool,
-) -> Tensor:
-    """Carries ``g`` from ``logits`` to ``x``.
+    observer: Observer | None = None,
+) -> tuple[Tensor, ...]:
+    """Carries ``g`` from ``logits`` to the explained tensors.
 
     Args:
-        logits: ``[B, K]``, with the graph of the forward.
-        g: ``[B, K]`` what starts at the logits.
-        x: ``[B, ...]`` the explained tensor.
+        logits: ``[B, C]``, with the graph of the forward.
+        g: ``[B, C]`` what starts at the logits; its precision is that of the pass.
+        explained: The input ``x``, then the hidden tensors.
+        way: Of :func:`plan`.
         settings: Of the rules.
         input_rule: Takes over at the first convolution; ``None`` for the epsilon rule there too.
         create_graph: Whether the result can be differentiated.
+        observer: Called after every node.
 
     Returns:
-        The relevance of ``x``, in its shape.
+        The relevance of each explained tensor, in its shape.
 
     Raises:
         UnsupportedNode: If a node on the way has no rule.
-        ValueError: If no path leads from the logits to ``x``.
     """
-    root, root_output = edge_of(logits)
-    goal, goal_output = edge_of(x)
-    order = towards(root, frozenset([goal]))
-    if not order:
-        raise ValueError(
-            "the logits do not depend on x: pass the very tensor that went into the model, with requires_grad"
-        )
-    on_path = frozenset(order)
-    first = input_rule.plan(order, goal) if input_rule else {}
+    first = input_rule.plan(way.order, way.x_node) if input_rule else {}
     arrived: dict[Any, dict[int, Tensor]] = defaultdict(dict)
-    arrived[root][root_output] = g
+    root, output = edge_of(logits)
+    arrived[root][output] = g
+    found: list[Tensor | None] = [None] * len(explained)
     special: Tensor | None = None  # relevance, not g: what the input rule returns
-    with torch.set_grad_enabled(create_graph):
-        for node in order:
+    with torch.set_grad_enabled(create_graph), torch.autocast(g.device.type, enabled=False):
+        for node in way.order:
             grads = arrived.pop(node, None)
             if not grads:
                 continue
-            if node is goal and goal_output in grads:
-                return combine(x, grads[goal_output], special)
+            for index, value in grads.items():
+                number = way.goals.get((node, index))
+                if number is not None:
+                    found[number] = explained[number].to(value.dtype) * value
+            if node is way.x_node:
+                continue
             if node in first and input_rule is not None:
-                result, found = input_rule.apply(node, grads[0], first, settings)
-                if found is not None:
-                    special = found if special is None else special + found
+                result, extra = input_rule.apply(node, grads[0], first, settings)
+                if extra is not None:
+                    special = extra if special is None else special + extra
             else:
-                result = apply(node, grads, on_path, settings)
-            send(node, result, on_path, arrived)
-    if special is None:
-        raise ValueError("no relevance arrived at x: every path from the logits is cut")
-    return special
+                result = apply(node, grads, way.members, settings)
+            if observer is not None:
+                observer(node, grads, result)
+            send(node, result, way.members, arrived, g.dtype)
+        if special is not None:
+            found[0] = special if found[0] is None else found[0] + special
+        return tuple(
+            torch.zeros_like(tensor, dtype=g.dtype) if value is None else value
+            for tensor, value in zip(explained, found, strict=True)
+        )
 
 
-def combine(x: Tensor, g: Tensor, special: Tensor | None) -> Tensor:
-    """``x * g`` of the ordinary paths plus what the input rule found on its own."""
-    return x * g if special is None else x * g + special
-
-
-def apply(node: Any, grads: Mapping[int, Tensor], on_path: frozenset[Any], settings: Settings) -> Grads:
+def apply(node: Any, grads: Mapping[int, Tensor], members: frozenset[Any], settings: Settings) -> Grads:
     """What one node passes on to each of its inputs."""
     name = node.name()
-    if name in LINEAR:
-        outputs = len(node._input_metadata)
-        result = node(*(grads.get(index) for index in range(outputs)))
-        return result if isinstance(result, tuple) else (result,)
-    if name not in RULES:
-        raise UnsupportedNode(name)
-    children = node.next_functions
-    step = Step(
-        node=node,
-        g=grads[0],
-        reaches=tuple(child in on_path for child, _ in children),
-        sizes=tuple(shape_at(child, index) for child, index in children),
-    )
-    try:
-        return RULES[name](step, settings)
-    except ValueError as error:
-        raise UnsupportedNode(name, str(error)) from error
+    if name in RULES:
+        if 0 not in grads:
+            raise UnsupportedNode(node, "its rule knows the first output only")
+        children = node.next_functions
+        step = Step(
+            node=node,
+            g=grads[0],
+            reaches=tuple(child in members for child, _ in children),
+            sizes=tuple(shape_at(child, index) for child, index in children),
+        )
+        try:
+            return RULES[name](step, settings)
+        except ValueError as error:
+            raise UnsupportedNode(node, str(error)) from error
+    if name not in LINEAR:
+        raise UnsupportedNode(node)
+    kept = getattr(node, "_saved_self", None)  # a kernel that reads it wants one precision; all others take any
+    dtype = kept.dtype if isinstance(kept, Tensor) and kept.is_floating_point() else grads[min(grads)].dtype
+    native = node(*(grads[index].to(dtype) if index in grads else None for index in range(len(node._input_metadata))))
+    return native if isinstance(native, tuple) else (native,)
 
 
-def shape_at(node: Any, index: int) -> torch.Size | None:
-    """The shape of the tensor whose gradient enters ``node`` at ``index``."""
-    if node is None:
-        return None
-    if node.name() == LEAF:
-        shape: torch.Size = node.variable.shape
-        return shape
-    return torch.Size(node._input_metadata[index].shape)
-
-
-def send(node: Any, result: Grads, on_path: frozenset[Any], arrived: dict[Any, dict[int, Tensor]]) -> None:
+def send(
+    node: Any, result: Grads, members: frozenset[Any], arrived: dict[Any, dict[int, Tensor]], dtype: torch.dtype
+) -> None:
     """Adds each result to what waits at the node's inputs, in the shape that is expected there."""
-    for (child, index), g in zip(node.next_functions, result, strict=False):
-        if g is None or child not in on_path:
+    for (child, index), value in zip(node.next_functions, result, strict=False):
+        if value is None or child not in members:
             continue
         shape = shape_at(child, index)
-        g = g if shape is None or g.shape == shape else g.sum_to_size(shape)
+        value = value.to(dtype) if shape is None or value.shape == shape else value.to(dtype).sum_to_size(shape)
         waiting = arrived[child]
-        waiting[index] = waiting[index] + g if index in waiting else g
+        waiting[index] = waiting[index] + value if index in waiting else value
+
+
+__all__ = ["LEAF", "Observer", "UnsupportedNode", "plan", "walk"]

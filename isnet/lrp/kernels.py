@@ -21,6 +21,16 @@ def channel_view(s: Tensor, like: Tensor) -> Tensor:
     return s.view(1, -1, *(1,) * (like.dim() - 2))
 
 
+def only_g(g: int | None, *others: int | None) -> None:
+    """Several maps differ in ``g`` alone: weights and activations are those of one forward.
+
+    Raises:
+        ValueError: If another argument is batched.
+    """
+    if g is None or any(dim is not None for dim in others):
+        raise ValueError(f"only g may differ between the maps of one pass, got batch dimensions {(g, *others)}")
+
+
 class EpsilonReLU(Function):
     r"""ReLU under the epsilon rule: :math:`g\,y/(y+\epsilon)` with ``y`` the ReLU's output.
 
@@ -42,8 +52,17 @@ class EpsilonReLU(Function):
         g, y = ctx.saved_tensors
         stabilised = y + ctx.eps
         to_g = h * (y / stabilised) if ctx.needs_input_grad[0] else None
-        to_y = (h * g).mul_(ctx.eps).div_(stabilised).div_(stabilised) if ctx.needs_input_grad[1] else None
+        to_y = None
+        if ctx.needs_input_grad[1]:
+            both = h * g if g.dim() == y.dim() else (h * g).sum(0)  # summed over maps that share y
+            to_y = both.mul_(ctx.eps).div_(stabilised).div_(stabilised)
         return to_g, to_y, None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, g: Tensor, y: Tensor, eps: float) -> tuple[Tensor, int]:
+        """Maps beside each other ``[K, B, ...]`` share one ``y`` ``[B, ...]``."""
+        only_g(*in_dims[:2])
+        return EpsilonReLU.apply(g.movedim(in_dims[0], 0), y, eps), 0  # type: ignore[no-untyped-call]
 
 
 def epsilon_relu(g: Tensor, y: Tensor, eps: float) -> Tensor:
@@ -82,6 +101,15 @@ class ConvInput(Function):
             to_w = aten.convolution_backward(g, h, w, None, *ctx.geometry, only_weight)[1]
         return to_g, to_w, None, None
 
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, g: Tensor, w: Tensor, x: Tensor, geometry: tuple[Any, ...]) -> tuple[Tensor, int]:
+        """``K`` maps are one larger batch."""
+        only_g(*in_dims[:3])
+        maps, images = info.batch_size, x.shape[0]
+        shape_only = x.new_empty(1).expand(maps * images, *x.shape[1:])
+        result = conv_input(g.movedim(in_dims[0], 0).flatten(0, 1), w, shape_only, geometry)
+        return result.view(maps, images, *result.shape[1:]), 0
+
 
 def conv_input(g: Tensor, w: Tensor, x: Tensor, geometry: tuple[Any, ...]) -> Tensor:
     """:class:`ConvInput` of ``g`` ``[B, O, ...]``; of the input ``x`` only the shape is used."""
@@ -107,6 +135,13 @@ class ChannelScale(Function):
         to_g = h * channel_view(s, h) if ctx.needs_input_grad[0] else None
         to_s = (h * g).sum(dim=[0, *range(2, g.dim())]) if ctx.needs_input_grad[1] else None
         return to_g, to_s
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, g: Tensor, s: Tensor) -> tuple[Tensor, int]:
+        """``K`` maps are one larger batch."""
+        only_g(*in_dims)
+        g = g.movedim(in_dims[0], 0)
+        return channel_scale(g.flatten(0, 1), s).view(g.shape), 0
 
 
 def channel_scale(g: Tensor, s: Tensor) -> Tensor:

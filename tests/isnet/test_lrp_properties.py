@@ -101,13 +101,26 @@ def test_an_operation_without_a_rule_is_named(activation: nn.Module, operation: 
         lrp.explain(net, images(), torch.tensor([0, 1]))
 
 
-def test_a_product_of_two_explained_tensors_is_refused() -> None:
-    class Gate(nn.Module):
+def test_two_factors_share_the_relevance_of_their_product() -> None:
+    class Product(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
-            return (x * x.relu()).mean((2, 3))
+            return (x[:, :1] * x[:, 1:] * torch.tensor([[[[2.0]], [[3.0]]]])).sum((2, 3))
 
-    with pytest.raises(lrp.UnsupportedNode, match="MulBackward0"):
-        lrp.explain(Gate(), images(), torch.tensor([0, 1]))
+    x = images()
+    heatmap = lrp.explain(Product(), x, torch.tensor([0, 1]))
+    half = x[:, :1] * x[:, 1:] * torch.tensor([1.0, 1.5]).view(2, 1, 1, 1)
+    torch.testing.assert_close(heatmap, half.expand(-1, 2, -1, -1))
+
+
+def test_a_gate_passes_nothing_and_its_signal_gets_all() -> None:
+    class Gated(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return (x[:, :1] * (1 - 0.5 * torch.sigmoid(x[:, 1:]))).sum((2, 3)).expand(-1, 2)
+
+    x = images()
+    heatmap = lrp.explain(Gated(), x, 0)
+    torch.testing.assert_close(heatmap[:, :1], x[:, :1] * (1 - 0.5 * torch.sigmoid(x[:, 1:])))
+    assert (heatmap[:, 1:] == 0).all()
 
 
 def test_bad_arguments_are_named() -> None:

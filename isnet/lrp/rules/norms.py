@@ -1,0 +1,74 @@
+r"""Normalisations :math:`y = \gamma (x - \mu)/\sigma + \beta`: :math:`\sigma` is a constant of the map.
+
+Batch normalisation has a constant mean too. Layer and group normalisation keep theirs, which is linear in the image
+itself, so that only :math:`\beta` absorbs relevance (AttnLRP, arXiv 2402.05602, section 3.3, with the mean kept).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from isnet.lrp.kernels import channel_scale, channel_view
+from isnet.lrp.rules.base import Grads, Settings, Step, rule
+
+BATCH_NORMS = ("NativeBatchNormBackward0", "CudnnBatchNormBackward0", "MiopenBatchNormBackward0")
+
+
+def batch_norm_affine(node: Any, settings: Settings, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Batch normalisation as ``y = s * (x - mean) + beta`` with the statistics that the forward used.
+
+    The statistics are constants here, of the batch in training and the running ones in evaluation, as in the
+    explicit LRP of the ISNet: PyTorch's own batch-norm backward would send relevance through them and let the
+    images of a batch leak into each other's heatmaps.
+
+    Returns:
+        ``s`` ``[C]``, differentiable in the layer's weight, and ``mean`` ``[C]``.
+    """
+    eps = node._saved_eps if hasattr(node, "_saved_eps") else node._saved_epsilon
+    if not node._saved_training:
+        mean, inverse = node._saved_running_mean, (node._saved_running_var + eps).rsqrt()
+    elif settings.bn == "batch_grad":
+        x = node._saved_input.to(dtype)
+        variance, mean = torch.var_mean(x, [d for d in range(x.dim()) if d != 1], correction=0)
+        inverse = (variance + eps).rsqrt()
+    else:
+        mean, inverse = node._saved_result1, node._saved_result2
+    weight = node._saved_weight
+    return (inverse if weight is None else inverse * weight).to(dtype), mean.to(dtype)
+
+
+@rule(*BATCH_NORMS)
+def batch_norm(step: Step, settings: Settings) -> Grads:
+    if settings.bn == "native" and step.node._saved_training:
+        outputs = len(step.node._input_metadata)
+        native: Grads = step.node(step.g, *[None] * (outputs - 1))
+        return native
+    scale, _ = batch_norm_affine(step.node, settings, step.g.dtype)
+    return channel_scale(step.g, scale), None, None
+
+
+@rule("NativeLayerNormBackward0")
+def layer_norm(step: Step, settings: Settings) -> Grads:
+    weight, inverse = step.saved("weight"), step.saved("result2")
+    dims = tuple(range(-len(step.node._saved_normalized_shape), 0))
+    g = step.g if weight is None else step.g * weight
+    return inverse * (g - g.mean(dims, keepdim=True)), None, None
+
+
+@rule("NativeGroupNormBackward0")
+def group_norm(step: Step, settings: Settings) -> Grads:
+    weight, inverse = step.saved("weight"), step.saved("result2")
+    g = step.g if weight is None else step.g * channel_view(weight, step.g)
+    grouped = g.reshape(*inverse.shape, -1)
+    centred = (grouped - grouped.mean(-1, keepdim=True)) * inverse[..., None]
+    return centred.reshape(g.shape), None, None
+
+
+@rule("FusedRmsNormBackward0")
+def rms_norm(step: Step, settings: Settings) -> Grads:
+    weight = step.saved("weight")
+    g = step.g if weight is None else step.g * weight
+    return g * step.saved("result1"), None
