@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from isnet.lrp.graph import LEAF, Way, edge_of, find_way, shape_at
-from isnet.lrp.input_rules import InputRule
+from isnet.lrp.input_rules import HOOK, InputRule
 from isnet.lrp.rules import LINEAR, RULES, Settings, Step
 from isnet.lrp.rules.base import Grads, gates
 
@@ -137,6 +137,8 @@ def apply(node: Any, grads: Mapping[int, Tensor], members: frozenset[Any], setti
             raise UnsupportedNode(node, str(error)) from error
     if name not in LINEAR:
         raise UnsupportedNode(node)
+    if name == HOOK:  # a Python node, which cannot be called: the identity
+        return tuple(grads.get(index) for index in range(len(node.next_functions)))
     kept = getattr(node, "_saved_self", None)  # a kernel that reads it wants one precision; all others take any
     dtype = kept.dtype if isinstance(kept, Tensor) and kept.is_floating_point() else grads[min(grads)].dtype
     native = node(*(grads[index].to(dtype) if index in grads else None for index in range(len(node._input_metadata))))

@@ -39,6 +39,12 @@ def signed(dim: int) -> int:
     return dim - 2**64 if dim >= 2**63 else dim
 
 
+def attention_scale(step: Step) -> float:
+    """The factor of ``q k^T``: by default one over the root of their length."""
+    scale = getattr(step.node, "_saved_scale", None)
+    return float(step.node._saved_query.shape[-1] ** -0.5 if scale is None else scale)
+
+
 def attention_weights(step: Step, scale: float) -> Tensor:
     """``softmax(scale * q k^T + mask)`` from what the fused kernel saved, ``[B, heads, queries, keys]``."""
     q, k = step.saved("query"), step.saved("key")
@@ -63,8 +69,7 @@ def fused_attention(step: Step, settings: Settings) -> Grads:
         raise ValueError("attention with dropout hides which weights it dropped: set attn_drop to 0")
     if q.shape[1] != k.shape[1]:
         raise ValueError("grouped queries have no rule: repeat keys and values instead")
-    scale = getattr(node, "_saved_scale", None)
-    scale = q.shape[-1] ** -0.5 if scale is None else float(scale)
+    scale = attention_scale(step)
     weights = attention_weights(step, scale)
     rest = (None,) * (len(node.next_functions) - 3)
     to_v = weights.transpose(-1, -2) @ step.g
