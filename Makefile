@@ -22,8 +22,8 @@ lint: setup ## Check style and format
 type: setup ## Check types
 	@$(RUN) mypy
 
-bench: setup ## Measure time and memory
-	@$(RUN) python -m pipelines.bench
+bench: setup ## Measure time and memory: about 10 minutes (ARGS="--quick": seconds)
+	@$(RUN) python -m pipelines.bench_methods && $(RUN) python -m pipelines.bench $(ARGS)
 
 fresh: setup ## Check that the committed results belong to the committed code
 	@$(RUN) python -m pipelines.fresh

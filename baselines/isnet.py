@@ -3,69 +3,68 @@ r"""ISNet: a classifier trained through its own LRP heatmaps, so that background
 .. math:: L = (1 - P)\,\mathrm{CE}(f(x), y) + P\,(w_1 L_1 + w_2 L_2)
 
 L1 and L2 are the heatmap losses of :mod:`isnet.loss` on the LRP-epsilon map of one logit per image. At run time the
-network is an ordinary classifier. The stochastic target is Faster ISNet's; the original explains every logit.
+network is an ordinary classifier. The stochastic target is Faster ISNet's; the original explains every logit
+(:mod:`baselines.isnet_family`). Options that all members of the family have: :mod:`baselines.isnet_base`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from benchmark.api import Batch, Method, Needs, Options
+from baselines.isnet_base import HeatmapTrained
+from baselines.isnet_maps import IMAGE, Explained, Sample, plain, recorded
 from isnet import lrp
-from isnet.loss import heatmap_loss
-from isnet.targets import choose
+from isnet.targets import OneClass, Target, choose
 
 
-class ISNet(Method):
+class ISNet(HeatmapTrained):
     """Heatmaps of the training images themselves."""
 
-    class Settings(Options):
-        """Symbols of the papers in brackets; defaults are those of the Faster ISNet's MNIST experiment."""
+    class Settings(HeatmapTrained.Settings):
+        """The relevance rules, and what is explained; see :class:`HeatmapTrained.Settings` for the rest."""
 
-        heatmap_share: float = Field(0.7, ge=0, lt=1, description="[P] weight of the heatmap loss")
-        background_weight: float = Field(1.0, ge=0, description="[w1]")
-        foreground_weight: float = Field(1.0, ge=0, description="[w2]")
-        decay: float = Field(0.9, ge=0, le=1, description="[d] of the rank pooling")
-        offset: float = Field(1.0, gt=0, description="[E]")
-        lower: float = Field(1.0, gt=0, description="[C1]")
-        upper: float = Field(25.0, gt=0, description="[C2]")
         eps: float = Field(1e-2, ge=0, description="stabiliser of the relevance rule")
-        first: Literal["epsilon", "zb"] = "epsilon"
-        target: Literal["stochastic", "label"] = "stochastic"
+        first: Literal["epsilon", "zb", "w2", "flat"] = Field("epsilon", description="rule of the first convolution")
+        bn: Literal["constant", "batch_grad", "native"] = Field("constant", description="batch norm's statistics")
+        attention: Literal["attnlrp", "cp"] = Field("attnlrp", description="rule of attention")
+        target: Target = Field("stochastic", description="what is explained, see isnet.targets")
+        selected: OneClass = Field("lowest", description="class of the selective target")
+
+        @model_validator(mode="after")
+        def _difference_has_no_box(self) -> Self:
+            if self.relevance_of == "difference" and self.first != "epsilon":
+                raise ValueError(f"relevance_of 'difference' needs first 'epsilon', got {self.first!r}")
+            return self
 
     settings: Settings
-    needs = Needs(masks=True)
     source = "Bassi et al. 2024, Nat. Commun. 15:291 (arXiv 2202.00232); stochastic target: arXiv 2401.08409"
     trained_through = "lrp_epsilon"
 
-    def explained_input(self, image: Tensor, mask: Tensor, rng: torch.Generator) -> Tensor:
-        """The points at which the network is run and explained: the images."""
-        return image
-
-    def loss(self, network: nn.Module, batch: Batch, rng: torch.Generator) -> Mapping[str, Tensor]:
-        if batch.mask is None:
-            raise ValueError("the ISNet needs the masks of its training images")
+    def rules(self) -> dict[str, Any]:
+        """The relevance rules of the call."""
         o = self.settings
-        with torch.enable_grad():  # validation runs without gradients, but a heatmap is one
-            x = self.explained_input(batch.image, batch.mask, rng).detach().requires_grad_()
-            logits = network(x)
-            target = choose(o.target, logits, batch.label, rng)
-            heatmap = lrp.relevance(
-                logits, x, target, eps=o.eps, first=o.first, box=(0.0, 1.0), create_graph=network.training
-            )
-        l1, l2 = heatmap_loss(heatmap, batch.mask, decay=o.decay, offset=o.offset, lower=o.lower, upper=o.upper)
-        classification = cross_entropy(logits, batch.label)
-        on_heatmap = o.background_weight * l1 + o.foreground_weight * l2
-        return {
-            "loss": (1 - o.heatmap_share) * classification + o.heatmap_share * on_heatmap,
-            "classification_loss": classification,
-            "heatmap_loss": on_heatmap,
-            "background_loss": l1,
-            "foreground_loss": l2,
-        }
+        return {"eps": o.eps, "first": o.first, "box": (0.0, 1.0), "bn": o.bn, "attention": o.attention}
+
+    def explain(self, network: nn.Module, sample: Sample, rng: torch.Generator, create_graph: bool) -> Explained:
+        o = self.settings
+        logits, hidden = recorded(network, self.hidden_layers(network), sample.x)
+        target = choose(o.target, logits, sample.label, rng, o.selected)
+        maps = relevance(logits, sample.leaf, target, hidden, create_graph, **self.rules())
+        return Explained(logits, target, {place: (heatmap,) for place, heatmap in maps.items()})
+
+    def where_not_finite(self, network: nn.Module, x: Tensor, target: Tensor) -> str | None:
+        return lrp.first_non_finite(plain(network), x, target, **self.rules())
+
+
+def relevance(
+    logits: Tensor, x: Tensor, target: Tensor, hidden: dict[str, Tensor], create_graph: bool, **rules: Any
+) -> dict[str, Tensor]:
+    """LRP maps by place: of the image and of the recorded layers."""
+    if not hidden:
+        return {IMAGE: lrp.relevance(logits, x, target, create_graph=create_graph, **rules)}
+    maps = lrp.relevance(logits, x, target, at=list(hidden.values()), create_graph=create_graph, **rules)
+    return dict(zip((IMAGE, *hidden), maps, strict=True))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import nn
@@ -40,30 +42,51 @@ def import_timm() -> ModuleType:
     return timm
 
 
+def parse(backbone: str) -> tuple[str, dict[str, Any]]:
+    """A backbone's timm name and the arguments behind it: ``"test_vit patch_size=4"`` is a ViT of 4 x 4 px patches.
+
+    Raises:
+        BenchmarkError: If an argument is not ``name=value``, with a number, ``true``, ``false`` or a JSON string.
+    """
+    name, *pairs = backbone.split()
+    try:
+        return name, {key: json.loads(value) for key, value in (pair.split("=") for pair in pairs)}
+    except ValueError as error:
+        raise BenchmarkError(
+            "arguments of the backbone", got=backbone, expected="'<timm name> <argument>=<value> ...'"
+        ) from error
+
+
 def create_classifier(task: Task) -> nn.Module:
     """A timm model from random weights, drawn from torch's global generator (the caller seeds it).
 
+    A model that is made for one image size (``fixed_input_size`` in timm's configuration: the transformers) is made for
+    the task's.
+
     Args:
-        task: Backbone name and shapes.
+        task: Backbone name, with arguments for timm's constructor behind it (:func:`parse`), and shapes.
 
     Returns:
         A module ``[B, C, H, W] -> [B, K]``.
 
     Raises:
-        BenchmarkError: If timm has no such model, or the model cannot take images of this size.
+        BenchmarkError: If timm has no such model, or the model cannot take images of this size or these arguments.
     """
     timm = import_timm()
-    if not timm.is_model(task.backbone):
-        raise_unknown("backbone (timm model)", task.backbone, timm.list_models())
-    model: nn.Module = timm.create_model(task.backbone, num_classes=task.classes, in_chans=task.channels)
+    name, arguments = parse(task.backbone)
+    if not timm.is_model(name):
+        raise_unknown("backbone (timm model)", name, timm.list_models())
+    if timm.get_pretrained_cfg_value(name, "fixed_input_size"):
+        arguments.setdefault("img_size", (task.height, task.width))
     probe = torch.zeros(2, task.channels, task.height, task.width)
     try:
+        model: nn.Module = timm.create_model(name, num_classes=task.classes, in_chans=task.channels, **arguments)
         with torch.no_grad():
             model.eval()(probe)
-    except (RuntimeError, AssertionError, ValueError) as error:
+    except (RuntimeError, AssertionError, ValueError, TypeError) as error:
         raise BenchmarkError(
             f"backbone {task.backbone!r} cannot take images of {task.height} x {task.width} px",
-            got=str(error).splitlines()[0],
-            do="Choose another backbone in the method's YAML.",
+            got=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            do="Choose another backbone, or other arguments behind its name (patch_size=4), in the method's YAML.",
         ) from error
     return model.train()

@@ -11,7 +11,8 @@ from ruamel.yaml.error import YAMLError
 
 from benchmark.api import Options
 from benchmark.cell import Cell, check_name, expand
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, raise_unknown
+from benchmark.registry import METHODS
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -72,8 +73,9 @@ class Training(Options):
 
 
 class MethodFile(Options):
-    """A method's YAML."""
+    """A method's YAML: one configuration of a registered method."""
 
+    method: str = Field("", description="the registered method (default: the file's name)")
     version: int = Field(description="raise it when the numbers of this method change on purpose")
     training: Training
     options: dict[str, Any] = Field(default_factory=dict, description="the method's own settings")
@@ -114,3 +116,29 @@ def parse(model: type[Model], content: Any, where: str) -> Model:
 def load(model: type[Model], path: Path) -> Model:
     """Reads and checks one settings file."""
     return parse(model, read_yaml(path), str(path))
+
+
+def load_method(path: Path) -> MethodFile:
+    """Reads and checks a method's YAML; the registered method is the file's name where the file names none.
+
+    So ``isnet_sgd.yaml`` and ``isnet_adamw.yaml`` can both train ``isnet``. The method's code is not imported.
+
+    Raises:
+        BenchmarkError: As :func:`load`; or if nothing is registered under the method's name, or the file's name is
+            that of another registered method, under which its numbers would go.
+    """
+    name = path.stem
+    if not path.is_file() and name not in METHODS:
+        raise_unknown("method", name, METHODS, do=f"Or write {path} with a key 'method' that names one of them.")
+    settings = load(MethodFile, path)
+    method = settings.method or name
+    if method not in METHODS:
+        raise_unknown("method", method, METHODS, do=f"Install the package that brings it, or mend {path}.")
+    if method != name and name in METHODS:
+        raise BenchmarkError(
+            f"{path} bears the name of a registered method and names another",
+            got=f"method: {method}",
+            expected=f"method: {name}, or nothing",
+            do="Rename the file.",
+        )
+    return settings.model_copy(update={"method": method})

@@ -126,8 +126,17 @@ METHODS = Registry(
     "method",
     {
         "erm": "baselines.erm:ERM",
+        "gain": "baselines.gain:GAIN",
         "isnet": "baselines.isnet:ISNet",
+        "isnet_dual": "baselines.isnet_dual:ISNetDual",
+        "isnet_gradinput": "baselines.isnet_gradinput:ISNetGradInput",
+        "isnet_label": "baselines.isnet_family:ISNetLabel",
+        "isnet_original": "baselines.isnet_family:ISNetOriginal",
         "isnet_path": "baselines.isnet_path:ISNetPath",
+        "isnet_selective": "baselines.isnet_family:ISNetSelective",
+        "isnet_softmax_gradinput": "baselines.isnet_gradinput:ISNetSoftmaxGradInput",
+        "isnet_stochastic": "baselines.isnet_family:ISNetStochastic",
+        "rrr": "baselines.rrr:RRR",
     },
     "shortcut_bench.methods",
 )

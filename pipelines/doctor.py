@@ -13,14 +13,14 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmark.config import MethodFile, load, parse
+from benchmark.config import load, load_method, parse
 from benchmark.errors import BenchmarkError
 from benchmark.registry import BIASES, DATASETS, METHODS
 from pipelines import paths, program
 
 OLDEST = (3, 11)
 NEEDED = ("torch", "timm", "lightning_fabric", "captum", "h5py", "mlxtend", "dvc")
-MINUTES = {"default": "about 8 minutes on 2 CPU cores"}
+MINUTES = {"default": "about 8 minutes on 2 CPU cores", "hacking": "about an hour on 2 CPU cores"}
 
 
 def check_environment() -> None:
@@ -57,15 +57,16 @@ def check_suite(name: str) -> str:
     Raises:
         BenchmarkError: For the first that is wrong.
     """
-    suite = paths.SuitePaths(name).suite()
+    files = paths.SuitePaths(name)
+    suite = files.suite()
     for dataset in suite.matrix.dataset:
         load(DATASETS.get(dataset).Settings, paths.dataset_yaml(dataset))
     for bias in suite.matrix.bias:
         load(BIASES.get(bias).Settings, paths.bias_yaml(bias))
     for method in suite.matrix.method:
-        kind, path = METHODS.get(method), paths.method_yaml(method)
-        settings = load(MethodFile, path)
-        parse(kind.Settings, settings.options, f"options in {path}")
+        path = files.method_yaml(method)
+        settings = load_method(path)
+        parse(METHODS.get(settings.method).Settings, settings.options, f"options in {path}")
     cells = suite.cells()
     runs = len(cells) * len(suite.seeds)
     return f"suite {name}: {len(cells)} cells x {len(suite.seeds)} seeds = {runs} trainings"

@@ -27,7 +27,10 @@ def fresh(arguments: argparse.Namespace) -> None:
     lines = stale_lines(done.stdout + done.stderr)
     if lines or done.returncode:
         print("\n".join(lines) or done.stderr, file=sys.stderr)
-        sys.exit("error: results are stale. Run `make repro` and commit dvc.lock and results/ with your change.")
+        sys.exit(
+            "error: results are stale. Run `make repro` (for stages written `<file>:<stage>`, `dvc repro <file>`) and "
+            "commit dvc.lock and results/ with your change."
+        )
     print("fresh: every committed result belongs to the committed code, settings and data")
 
 

@@ -23,10 +23,6 @@ def bias_yaml(name: str) -> Path:
     return CONFIGS / "biases" / f"{check_name('bias', name)}.yaml"
 
 
-def method_yaml(name: str) -> Path:
-    return CONFIGS / "methods" / f"{check_name('method', name)}.yaml"
-
-
 def raw(dataset: str) -> Path:
     return DATA / "raw" / check_name("dataset", dataset)
 
@@ -62,6 +58,12 @@ class SuitePaths:
     @property
     def results(self) -> Path:
         return RESULTS / self.name
+
+    def method_yaml(self, name: str) -> Path:
+        """A suite's own settings of a method (more epochs, another optimizer) come before the shared ones."""
+        file = Path("methods") / f"{check_name('method', name)}.yaml"
+        own = Path("pipelines") / self.name / file
+        return own if own.is_file() else CONFIGS / file
 
     def suite(self) -> Suite:
         return load(Suite, self.params)

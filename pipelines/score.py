@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmark import scoring
 from benchmark.cell import Cell
-from benchmark.config import MethodFile, load
+from benchmark.config import MethodFile, load_method
 from benchmark.files import read_json, write_json
 from benchmark.registry import METHODS
 from benchmark.training.seed import RECORD
@@ -16,9 +16,9 @@ from pipelines import paths, program
 
 def score(arguments: argparse.Namespace) -> None:
     cell, suite = Cell.parse(arguments.cell), paths.SuitePaths(arguments.suite)
-    settings = load(MethodFile, paths.method_yaml(cell.method))
+    settings = load_method(suite.method_yaml(cell.method))
     runs = [suite.run(cell) / f"seed-{seed}" for seed in suite.suite().seeds]
-    predictions, gallery = scoring.score_cell(runs, paths.biased_pack(cell.task), cell.method, settings.options)
+    predictions, gallery = scoring.score_cell(runs, paths.biased_pack(cell.task), settings.method, settings.options)
     predictions.write(suite.predictions(cell))
     scoring.write_gallery(suite.gallery(cell), gallery)
     write_json(suite.facts(cell), facts(cell, settings, [read_json(run / RECORD) for run in runs]))
@@ -26,7 +26,7 @@ def score(arguments: argparse.Namespace) -> None:
 
 def facts(cell: Cell, settings: MethodFile, records: list[dict[str, Any]]) -> dict[str, Any]:
     """What the report says of a cell beside its numbers; the seeds of a cell share data, code and packages."""
-    method = METHODS.get(cell.method)
+    method = METHODS.get(settings.method)
     first = records[0]
     return {
         "dataset": cell.dataset,

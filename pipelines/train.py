@@ -9,11 +9,9 @@ import argparse
 import shutil
 
 from benchmark.cell import Cell
-from benchmark.config import MethodFile, load
+from benchmark.config import load_method
 from benchmark.data.pack import groups
-from benchmark.errors import raise_unknown
 from benchmark.files import atomic_path, sha256_file
-from benchmark.registry import METHODS
 from benchmark.training.job import Job
 from benchmark.training.pool import train_seeds
 from benchmark.training.progress import Display
@@ -22,14 +20,21 @@ from pipelines import paths, program
 
 def jobs_of(cell: Cell, suite: paths.SuitePaths) -> list[Job]:
     """One job a seed of params.yaml, with everything checked that can be checked before training."""
-    if cell.method not in METHODS:
-        raise_unknown("method", cell.method, METHODS, do="Install the package that brings it, or mend params.yaml.")
-    settings = load(MethodFile, paths.method_yaml(cell.method))
+    settings = load_method(suite.method_yaml(cell.method))
     pack = paths.biased_pack(cell.task)
     groups(pack)  # a missing or corrupt pack is an error here, before any process starts
     digest = sha256_file(pack)
     return [
-        Job(cell, seed, pack, digest, settings.training, settings.options, suite.work(cell) / f"seed-{seed}")
+        Job(
+            cell=cell,
+            method=settings.method,
+            seed=seed,
+            pack=pack,
+            pack_sha256=digest,
+            training=settings.training,
+            options=settings.options,
+            folder=suite.work(cell) / f"seed-{seed}",
+        )
         for seed in suite.suite().seeds
     ]
 

@@ -5,7 +5,7 @@ import pytest
 
 from benchmark.api import VARIANTS, Options
 from benchmark.claims import read_claims
-from benchmark.config import Matrix, MethodFile, Optimizer, Suite, Training, load, parse, read_yaml
+from benchmark.config import Matrix, MethodFile, Optimizer, Suite, Training, load, load_method, parse, read_yaml
 from benchmark.errors import BenchmarkError
 from benchmark.metrics.named import metric_named
 from benchmark.registry import BIASES, DATASETS, METHODS
@@ -150,6 +150,35 @@ def test_a_file_that_is_no_mapping_is_refused(write, text):
         load(Suite, write(text))
 
 
+def test_a_method_is_named_by_its_file_or_by_its_key(write):
+    assert load_method(write(METHOD, "isnet.yaml")).method == "isnet"
+    assert load_method(write(METHOD + "method: isnet\n", "isnet_adamw.yaml")).method == "isnet"
+    assert load_method(write(METHOD + "method: erm\n", "erm.yaml")).method == "erm"
+
+
+def test_a_method_that_nobody_registered_is_refused_with_close_names_and_the_file(write, tmp_path):
+    told = r"unknown method; got 'isnt'; expected did you mean 'isnet'.*mend .*isnet_sgd\.yaml"
+    with pytest.raises(BenchmarkError, match=told):
+        load_method(write(METHOD + "method: isnt\n", "isnet_sgd.yaml"))
+    with pytest.raises(BenchmarkError, match=r"unknown method; got 'isnet_sgdd'.*mend .*isnet_sgdd\.yaml"):
+        load_method(write(METHOD, "isnet_sgdd.yaml"))
+    with pytest.raises(BenchmarkError, match=r"unknown method; got 'isnt'; expected did you mean 'isnet'.*isnt\.yaml"):
+        load_method(tmp_path / "isnt.yaml")
+    with pytest.raises(BenchmarkError, match=r"settings file .*isnet\.yaml is missing"):
+        load_method(tmp_path / "no" / "isnet.yaml")
+
+
+def test_a_registered_name_cannot_hide_another_method(write):
+    with pytest.raises(BenchmarkError, match=r"isnet\.yaml bears the name .*got 'method: erm'.*Rename"):
+        load_method(write(METHOD + "method: erm\n", "isnet.yaml"))
+
+
+@pytest.mark.parametrize("value", ["[isnet]", "3", "{name: isnet}"])
+def test_a_method_key_that_is_no_name_is_refused(write, value):
+    with pytest.raises(BenchmarkError, match=r"isnet_sgd\.yaml: method: .*valid string"):
+        load_method(write(METHOD + f"method: {value}\n", "isnet_sgd.yaml"))
+
+
 def test_settings_do_not_change_after_they_are_read():
     settings = Optimizer(name="sgd", lr=0.1)
     with pytest.raises(ValueError, match="frozen"):
@@ -158,18 +187,19 @@ def test_settings_do_not_change_after_they_are_read():
 
 # --- what the repository ships ----------------------------------------------------------------------
 
-SHIPPED = {"datasets": DATASETS, "biases": BIASES, "methods": METHODS}
+SHIPPED = {"datasets": DATASETS, "biases": BIASES}
 FILES = sorted(CONFIGS.rglob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CONFIGS)))
 def test_every_shipped_settings_file_is_good(path):
-    registered = SHIPPED[path.parent.name].get(path.stem)
     if path.parent.name == "methods":
-        settings = load(MethodFile, path)
+        settings = load_method(path)
+        registered = METHODS.get(settings.method)
         assert isinstance(settings.training, Training)
         assert isinstance(registered(parse(registered.Settings, settings.options, str(path))).settings, Options)
     else:
+        registered = SHIPPED[path.parent.name].get(path.stem)
         assert registered(load(registered.Settings, path)).settings.version >= 1
 
 

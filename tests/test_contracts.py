@@ -74,7 +74,7 @@ class TestMethod:
         network, batch = build(method, TASK, 0), eight_images(method)
         optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
         losses = []
-        for step in range(25):
+        for step in range(40):
             loss = method.loss(network, batch, torch.Generator().manual_seed(step))["loss"]
             optimizer.zero_grad()
             loss.backward()

@@ -16,6 +16,7 @@ class Job:
     """One seed of one cell.
 
     Attributes:
+        method: The registered method; the cell is named after one configuration of it.
         pack: The biased pack.
         pack_sha256: Hash of the pack's content.
         options: The method's own settings, as in its YAML.
@@ -23,6 +24,7 @@ class Job:
     """
 
     cell: Cell
+    method: str
     seed: int
     pack: Path
     pack_sha256: str
@@ -39,6 +41,7 @@ class Job:
         return fingerprint(
             {
                 "cell": asdict(self.cell),
+                "method": self.method,
                 "seed": self.seed,
                 "data": self.pack_sha256,
                 "training": self.training.model_dump(),

@@ -66,7 +66,7 @@ def run(job: Job, report: Report) -> None:
         return
     limit_threads()
     fabric = Fabric(accelerator="auto", devices=1, precision="32-true")
-    method = make_method(job.cell.method, job.options)
+    method = make_method(job.method, job.options)
     train, val = (load_tensors(job.pack, name, fabric.device) for name in ("train", "val"))
     task = task_of(train, job.training.backbone)
     fit = Fit(method, task, job.training, job.seed, train, val, fabric)

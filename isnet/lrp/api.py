@@ -9,6 +9,7 @@ from typing import Any, get_args, overload
 import torch
 from torch import Tensor, nn
 
+from isnet.lrp.composites import Composite, find_composite
 from isnet.lrp.engine import Observer, UnsupportedNode, plan, walk
 from isnet.lrp.input_rules import Box, First, InputRule
 from isnet.lrp.names import named_nodes
@@ -23,7 +24,8 @@ def relevance(
     x: Tensor,
     target: Tensor | int,
     *,
-    eps: float = ...,
+    eps: float | None = ...,
+    composite: str | Composite | None = ...,
     first: First = ...,
     box: Box = ...,
     bn: BatchNorm = ...,
@@ -40,7 +42,8 @@ def relevance(
     x: Tensor,
     target: Tensor | int,
     *,
-    eps: float = ...,
+    eps: float | None = ...,
+    composite: str | Composite | None = ...,
     first: First = ...,
     box: Box = ...,
     bn: BatchNorm = ...,
@@ -56,7 +59,8 @@ def relevance(
     x: Tensor,
     target: Tensor | int,
     *,
-    eps: float = 1e-2,
+    eps: float | None = None,
+    composite: str | Composite | None = None,
     first: First = "epsilon",
     box: Box = (0.0, 1.0),
     bn: BatchNorm = "constant",
@@ -77,8 +81,12 @@ def relevance(
         target: What is explained. One class for all images; ``[B]`` int64, a class an image; ``[B, K]`` int64,
             ``K`` maps an image; ``[B, C]`` or ``[B, K, C]`` floating point, weights of the logits (a one-hot row
             explains one logit), through which gradients flow. ``K`` maps cost far less in one call than in ``K``.
-        eps: Stabiliser; 0 gives gradient x input for ReLU networks. Values in (0, 1e-3) are refused in float32 with
+        eps: Stabiliser, ``None`` for the composite's own (1e-2, for zennit's presets 1e-6); 0 gives gradient x input
+            for ReLU networks. Values in (0, 1e-3), and under a composite 0 too, are refused in float32 with
             ``create_graph``: second-order gradients grow as 1/eps and drown in rounding.
+        composite: Rules of the linear layers: ``"epsilon"`` (also ``None``), ``"zplus"``, ``"alpha2_beta1"``,
+            ``"gamma"``, ``"epsilon_plus"``, ``"epsilon_plus_flat"``, ``"epsilon_gamma_box"``, or a
+            :class:`isnet.lrp.composites.Composite` of your own. All but the first need unfrozen parameters.
         first: Rule of the first convolution, see :mod:`isnet.lrp.input_rules`.
         box: Lowest and highest pixel value (after normalisation) for ``first="zb"``, a number or one a channel.
         bn: Batch statistics in training: see :class:`isnet.lrp.rules.base.Settings`.
@@ -103,18 +111,23 @@ def relevance(
         >>> bool(torch.isclose(R.sum(), logits[0, 1]))  # no bias: all relevance arrives
         True
     """
-    check(logits, x, eps, create_graph)
+    layers, eps = find_composite(composite, eps)
+    check(logits, x, eps, create_graph, layers is not None)
     for name, value, kind in (("first", first, First), ("bn", bn, BatchNorm), ("attention", attention, Attention)):
         if value not in get_args(kind):
             raise ValueError(f"{name} must be one of {', '.join(map(repr, get_args(kind)))}, got {value!r}")
-    settings = Settings(eps, bn, attention)
-    rule = None if first == "epsilon" else InputRule(first, *box)
+    if layers is None:
+        settings, rule = Settings(eps, bn, attention), None if first == "epsilon" else InputRule(first, *box)
+    elif bn == "native":
+        raise ValueError("bn='native' has no weights that a composite could take apart: use 'constant'")
+    else:  # the stabiliser acts in the layers, so activations pass everything
+        settings, rule = Settings(0.0, bn, attention), layers.input_rule(first, box)
     way = plan(logits, x, at or (), settings)
     weights = start(logits, target)
     explained = (x, *(at or ()))
 
     def one_map(g: Tensor) -> tuple[Tensor, ...]:
-        return walk(logits, g, explained, way, settings, rule, create_graph, observer)
+        return walk(logits, g, explained, way, settings, rule, create_graph, observer, layers)
 
     if weights.dim() == 2:
         maps = one_map(weights)
@@ -126,8 +139,8 @@ def relevance(
     return maps[0] if at is None else maps
 
 
-def check(logits: Tensor, x: Tensor, eps: float, create_graph: bool) -> None:
-    """Refuses what cannot be explained.
+def check(logits: Tensor, x: Tensor, eps: float, create_graph: bool, divides: bool = False) -> None:
+    """Refuses what cannot be explained; ``divides``: the rules divide by sums that may be 0.
 
     Raises:
         ValueError: Naming the argument.
@@ -147,9 +160,10 @@ def check(logits: Tensor, x: Tensor, eps: float, create_graph: bool) -> None:
         raise ValueError("x does not require grad: call x.requires_grad_() before the forward")
     if not eps >= 0:
         raise ValueError(f"eps must be 0 or positive, got {eps}")
-    if create_graph and 0 < eps < SMALLEST_EPS and logits.dtype != torch.float64:
+    if create_graph and eps < SMALLEST_EPS and (divides or eps > 0) and logits.dtype != torch.float64:
+        zero = "" if divides else "0 or "
         raise ValueError(
-            f"eps = {eps} is too small to train through in float32: use 0 or at least {SMALLEST_EPS}, or float64"
+            f"eps = {eps} is too small to train through in float32: use {zero}at least {SMALLEST_EPS}, or float64"
         )
 
 

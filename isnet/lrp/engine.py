@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from isnet.lrp.composites import Composite
 from isnet.lrp.graph import LEAF, Way, edge_of, find_way, shape_at
 from isnet.lrp.input_rules import HOOK, InputRule
 from isnet.lrp.rules import LINEAR, RULES, Settings, Step
@@ -65,6 +66,7 @@ def walk(
     input_rule: InputRule | None,
     create_graph: bool,
     observer: Observer | None = None,
+    composite: Composite | None = None,
 ) -> tuple[Tensor, ...]:
     """Carries ``g`` from ``logits`` to the explained tensors.
 
@@ -77,6 +79,7 @@ def walk(
         input_rule: Takes over at the first convolution; ``None`` for the epsilon rule there too.
         create_graph: Whether the result can be differentiated.
         observer: Called after every node.
+        composite: Takes over at the linear layers; ``None`` for the epsilon rule.
 
     Returns:
         The relevance of each explained tensor, in its shape.
@@ -85,6 +88,7 @@ def walk(
         UnsupportedNode: If a node on the way has no rule.
     """
     first = input_rule.plan(way.order, way.x_node) if input_rule else {}
+    layers = composite.plan(way) if composite else {}
     arrived: dict[Any, dict[int, Tensor]] = defaultdict(dict)
     root, output = edge_of(logits)
     arrived[root][output] = g
@@ -105,6 +109,8 @@ def walk(
                 result, extra = input_rule.apply(node, grads[0], first, settings)
                 if extra is not None:
                     special = extra if special is None else special + extra
+            elif node in layers and composite is not None:
+                result = composite.apply(node, grads[0], layers, settings)
             else:
                 result = apply(node, grads, way.members, settings)
             if observer is not None:

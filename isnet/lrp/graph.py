@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from isnet.lrp.rules.base import LINEAR, WEIGHED
+from isnet.lrp.rules.base import EITHER, GATES, LINEAR, WEIGHED
 
 PASSES = LINEAR | WEIGHED | {"CatBackward0", "DivBackward0"}
 LEAF = "torch::autograd::AccumulateGrad"
@@ -70,33 +71,56 @@ def find_way(root: Any, x: Edge, hidden: Mapping[Edge, int], gates: frozenset[st
             for child in inputs_of(node) if node is not x[0] else ():
                 users[child].append(node)
                 stack.append((child, False))
+    strengths = graded(finished, targets, gates)
     leads: set[Any] = set()
     for node in finished:
-        cut = node.name() in gates and is_factor(node, users)
+        cut = node.name() in gates and is_factor(node, users, strengths)
         if node in targets or (not cut and any(child in leads for child in inputs_of(node))):
             leads.add(node)
     order = [node for node in reversed(finished) if node in leads]
     return Way(order, frozenset(leads), {**hidden, x: 0}, x[0])
 
 
-def is_factor(gate: Any, users: Mapping[Any, list[Any]]) -> bool:
-    """Whether the value of a gate, perhaps rescaled or reshaped, is only ever a factor of another signal."""
-    waiting, seen = list(users[gate]), set()
+def graded(finished: Sequence[Any], targets: AbstractSet[Any], gates: frozenset[str]) -> dict[Any, int]:
+    """How strong each node's value is as a factor: of a product's factors the weaker weighs, the strongest is weighed.
+
+    0 does not depend on an explained tensor, 1 is a gate, 2 may be either (tanh, a constant softmax), 3 is a signal.
+
+    Args:
+        finished: Nodes, each after those that it reads.
+        targets: Nodes of the explained tensors.
+        gates: Names of gates under the present settings.
+    """
+    strengths: dict[Any, int] = {}
+    for node in finished:
+        strongest = max((strengths.get(child, 0) for child in inputs_of(node)), default=0)
+        if node in targets:
+            strengths[node] = 3
+        elif strongest == 0 or node.name() in PASSES:
+            strengths[node] = strongest
+        else:
+            strengths[node] = 1 if node.name() in GATES - EITHER else 2 if node.name() in gates else 3
+    return strengths
+
+
+def is_factor(gate: Any, users: Mapping[Any, list[Any]], strengths: Mapping[Any, int]) -> bool:
+    """Whether the value of a gate, perhaps rescaled or reshaped, is only ever a factor of something stronger."""
+    waiting = [(gate, user) for user in users[gate]]
+    if not waiting:
+        return False
+    seen: set[tuple[Any, Any]] = set()
     while waiting:
-        user = waiting.pop()
-        if user in seen or weighs_a_signal(user):
+        child, user = waiting.pop()
+        if (child, user) in seen:
             continue
-        seen.add(user)
+        seen.add((child, user))
+        others = [strengths.get(other, 0) for other in inputs_of(user) if other is not child]
+        if user.name() in WEIGHED and max(others, default=0) > strengths[gate]:
+            continue
         if user.name() not in PASSES or not users[user]:
             return False
-        waiting.extend(users[user])
+        waiting.extend((user, above) for above in users[user])
     return True
-
-
-def weighs_a_signal(node: Any) -> bool:
-    """Whether ``node`` multiplies two computed tensors, not one with a constant or a parameter."""
-    computed = [child for child, _ in node.next_functions if child is not None and child.name() != LEAF]
-    return node.name() in WEIGHED and len(computed) > 1
 
 
 def shape_at(node: Any, index: int) -> torch.Size | None:

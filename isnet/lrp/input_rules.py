@@ -155,9 +155,27 @@ def after_hooks(node: Any, users: Mapping[Any, Sequence[Any]]) -> list[Any]:
 
 
 def bias_of(node: Any) -> Tensor | None:
-    """The bias parameter of a convolution or batch-norm node."""
+    """The bias of a convolution, batch-norm or linear node.
+
+    Raises:
+        ValueError: If the bias is frozen or computed: the graph does not hold it.
+    """
+    if hasattr(node, "_saved_bias"):
+        kept: Tensor | None = node._saved_bias
+        return kept
     leaf = node.next_functions[2][0]
-    while leaf is not None and leaf.name() != LEAF:  # a bias in lower precision is a copy of its parameter
+    while leaf is not None and leaf.name() == "ToCopyBackward0":  # a bias in lower precision is a copy of its parameter
         leaf = leaf.next_functions[0][0]
+    if leaf is None and has_bias(node):
+        raise ValueError(f"the bias of a {node.name()!r} is frozen: call model.requires_grad_(True) before the forward")
+    if leaf is not None and leaf.name() != LEAF:
+        raise ValueError(f"the bias of a {node.name()!r} is computed by {leaf.name()!r}: make it a parameter")
     variable: Tensor | None = getattr(leaf, "variable", None)
     return variable
+
+
+def has_bias(node: Any) -> bool:
+    """Whether a node whose bias has no edge has one nevertheless: an affine norm does, a convolution notes its size."""
+    if hasattr(node, "_saved_bias_sym_sizes_opt"):
+        return node._saved_bias_sym_sizes_opt not in (None, [0], (0,))
+    return getattr(node, "_saved_weight", None) is not None and "BatchNorm" in node.name()

@@ -134,6 +134,13 @@ class TestInputRules:
         with pytest.raises(ValueError, match=r"begins with a convolution.*use first='epsilon'"):
             lrp.explain(net, images(), 0, first="zb")
 
+    @pytest.mark.parametrize("layer", ["conv1", "bn1"])
+    def test_a_frozen_bias_is_refused_and_not_forgotten(self, layer: str) -> None:
+        net = residual().eval()
+        getattr(net, layer).bias.requires_grad_(False)
+        with pytest.raises(ValueError, match=r"frozen: call model\.requires_grad_"):
+            lrp.explain(net, images(), 1, first="zb")
+
     def test_a_backward_hook_on_the_model_changes_no_map(self) -> None:
         net = residual().eval()
         expected = lrp.explain(net, images(), 1, first="zb")

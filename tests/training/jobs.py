@@ -38,4 +38,5 @@ def strokes(count: int, classes: int = 3) -> Images:
 
 def make_job(pack: Path, folder: Path, method: str = "erm", seed: int = 0, options: Any = None, **training: Any) -> Job:
     settings = parse(Training, {**TRAINING, **training}, "test")
-    return Job(Cell("strokes", "corner", method), seed, pack, sha256_file(pack), settings, options or {}, folder)
+    cell = Cell("strokes", "corner", method)
+    return Job(cell, method, seed, pack, sha256_file(pack), settings, options or {}, folder)

@@ -38,10 +38,19 @@ def elu_ratio(z: Tensor, negative: float, slope: float, positive: float) -> Tens
     return torch.where(z < 0, negative * torch.expm1(slope * below) / below, positive)
 
 
+def leaky_ratio(z: Tensor, slope: float) -> Tensor:
+    """``slope`` below 0 and 1 above, in the precision of ``z``."""
+    return torch.where(z < 0, torch.full_like(z, slope), torch.ones_like(z))
+
+
 def hardtanh_ratio(z: Tensor, low: float, high: float) -> Tensor:
     """``clamp(z, low, high)/z`` for ``low <= 0 <= high``."""
     outside = torch.where((z < low) | (z > high), z, 1.0)
-    return torch.where(z > high, high / outside, torch.where(z < low, low / outside, 1.0))
+    ratio = torch.ones_like(z)
+    for bound, beyond in ((low, z < low), (high, z > high)):
+        if math.isfinite(bound):
+            ratio = torch.where(beyond, bound / outside, ratio)
+    return ratio
 
 
 def gelu_ratio(z: Tensor, approximate: str) -> Tensor:
@@ -58,7 +67,7 @@ RATIOS: dict[str, Ratio] = {
     "GeluBackward0": lambda step, z: gelu_ratio(z, step.saved("approximate")),
     "MishBackward0": lambda step, z: torch.tanh(functional.softplus(z)),
     "HardswishBackward0": lambda step, z: functional.relu6(z + 3) / 6,
-    "LeakyReluBackward0": lambda step, z: torch.where(z < 0, float(step.saved("negative_slope")), 1.0),
+    "LeakyReluBackward0": lambda step, z: leaky_ratio(z, float(step.saved("negative_slope"))),
     "HardtanhBackward0": lambda step, z: hardtanh_ratio(z, float(step.saved("min_val")), float(step.saved("max_val"))),
     "EluBackward0": lambda step, z: elu_ratio(
         z,
@@ -74,16 +83,19 @@ RATIOS: dict[str, Ratio] = {
 @rule(*RATIOS)
 def activation(step: Step, settings: Settings) -> Grads:
     z = step.saved("self")
-    return (step.g * (RATIOS[step.node.name()](step, z) * stabilised(z, settings.eps)).to(step.g.dtype),)
+    return (step.g * (RATIOS[step.node.name()](step, z) * stabilised(z, settings.eps)),)
 
 
 @rule("ClampBackward1")
 def clamp(step: Step, settings: Settings) -> Grads:
-    low, high = step.saved("min"), step.saved("max")
-    if low is None or high is None or not low <= 0 <= high:
-        raise ValueError("only a clamp between bounds on both sides of 0 is an activation")
+    low, high = (
+        default if bound is None else float(bound)
+        for bound, default in ((step.saved("min"), -math.inf), (step.saved("max"), math.inf))
+    )
+    if not low <= 0 <= high:
+        raise ValueError("only a clamp to a range that holds 0 is an activation")
     z = step.saved("self")
-    return (step.g * (hardtanh_ratio(z, float(low), float(high)) * stabilised(z, settings.eps)),)
+    return (step.g * (hardtanh_ratio(z, low, high) * stabilised(z, settings.eps)),)
 
 
 @rule("ClampMinBackward0")
@@ -96,12 +108,13 @@ def clamp_below(step: Step, settings: Settings) -> Grads:
 
 @rule("TanhBackward0")
 def tanh(step: Step, settings: Settings) -> Grads:
-    """``tanh(z)/z``, near 0 by its series, where the quotient loses digits. As a factor of a product it is a gate."""
+    """Of the result, which is what the node keeps; next to 0 by the series, where the quotient loses digits."""
     y = step.saved("result")
-    near = y.abs() < 1e-3
-    z = torch.atanh(torch.where(near, 0.5, y).clamp(-1 + 1e-7, 1 - 1e-7))
-    ratio = torch.where(near, 1 - y.square() / 3, y / z)
-    return (step.g * ratio * stabilised(torch.where(near, y, z), settings.eps),)
+    near, edge = y.abs() < 1e-3, 1 - torch.finfo(y.dtype).eps
+    far = torch.atanh(torch.where(near, 0.5, y).clamp(-edge, edge))
+    z = torch.where(near, y * (1 + y.square() / 3), far)
+    ratio = torch.where(near, 1 - y.square() / 3, y / far)
+    return (step.g * ratio * stabilised(z, settings.eps),)
 
 
 @rule("LeakyReluBackward1")
@@ -111,7 +124,7 @@ def leaky_relu_in_place(step: Step, settings: Settings) -> Grads:
     if slope == 0:
         return (step.g * (y > 0) * stabilised(y, settings.eps),)
     z = torch.where(y < 0, y / slope, y)
-    return (step.g * (torch.where(y < 0, slope, 1.0) * stabilised(z, settings.eps)).to(step.g.dtype),)
+    return (step.g * (leaky_ratio(z, slope) * stabilised(z, settings.eps)),)
 
 
 @rule("EluBackward1")
@@ -122,7 +135,7 @@ def elu_in_place(step: Step, settings: Settings) -> Grads:
     negative, slope = float(step.saved("alpha")) * scale, float(step.saved("input_scale"))
     below = torch.where(y < 0, y, torch.zeros_like(y))
     z = torch.where(y < 0, torch.log1p(below / negative) / slope, y / scale)
-    return (step.g * (elu_ratio(z, negative, slope, scale) * stabilised(z, settings.eps)).to(step.g.dtype),)
+    return (step.g * (elu_ratio(z, negative, slope, scale) * stabilised(z, settings.eps)),)
 
 
 @rule("PowBackward0")

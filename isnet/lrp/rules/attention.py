@@ -72,8 +72,12 @@ def fused_attention(step: Step, settings: Settings) -> Grads:
     scale = attention_scale(step)
     weights = attention_weights(step, scale)
     rest = (None,) * (len(node.next_functions) - 3)
-    to_v = weights.transpose(-1, -2) @ step.g
-    if settings.attention == "cp":
-        return None, None, to_v, *rest
-    scores = softmax_backward(weights, step.g @ v.transpose(-1, -2)) * scale
-    return scores @ k / 4, scores.transpose(-1, -2) @ q / 4, to_v / 2, *rest
+    to_q, to_k, to_v = step.reaches[:3]
+    weighs = settings.attention == "attnlrp" and (to_q or to_k)  # else the weights are constants
+    g = step.g / 2 if weighs and to_v else step.g
+    values = weights.transpose(-1, -2) @ g if to_v else None
+    if not weighs:
+        return None, None, values, *rest
+    scores = softmax_backward(weights, g @ v.transpose(-1, -2)) * scale
+    scores = scores / 2 if to_q and to_k else scores
+    return scores @ k if to_q else None, scores.transpose(-1, -2) @ q if to_k else None, values, *rest

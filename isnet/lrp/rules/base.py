@@ -71,7 +71,8 @@ LINEAR = frozenset(
     AsStridedBackward1 TBackward0 TransposeBackward0 PermuteBackward0 MovedimBackward0 ExpandBackward0 RepeatBackward0
     SqueezeBackward0 SqueezeBackward1 SqueezeBackward2 UnsqueezeBackward0
     SliceBackward0 SelectBackward0 NarrowBackward0 IndexBackward0 IndexSelectBackward0 GatherBackward0
-    SplitBackward0 SplitWithSizesBackward0 UnbindBackward0 StackBackward0 FlipBackward0 RollBackward0
+    SplitBackward0 UnsafeSplitBackward0 SplitWithSizesBackward0
+    UnbindBackward0 StackBackward0 FlipBackward0 RollBackward0
     ConstantPadNdBackward0 ReflectionPad2DBackward0 ReplicationPad2DBackward0
     AvgPool2DBackward0 AvgPool3DBackward0 AdaptiveAvgPool2DBackward0 AdaptiveAvgPool3DBackward0
     AdaptiveMaxPool2DBackward0 MaxPool2DWithIndicesBackward0 MaxPool3DWithIndicesBackward0
@@ -92,6 +93,9 @@ GATES = frozenset(
 )
 """Nodes that weigh a signal without being one, where their value ends up as a factor or a divisor: no relevance passes,
 the signal that they weigh gets all of it (Arras et al. 2019, LRP for gated networks, "signal-take-all")."""
+
+EITHER = frozenset({"TanhBackward0"})
+"""Gates that are activations where they do not weigh anything stronger: in an LSTM's sigmoid(u) tanh(c) the signal."""
 
 WEIGHED = frozenset({"MulBackward0", "AddcmulBackward0", "BmmBackward0", "MmBackward0", "BaddbmmBackward0"})
 """Where a gate meets what it weighs."""

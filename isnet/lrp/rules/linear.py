@@ -39,3 +39,17 @@ def concatenation(step: Step, settings: Settings) -> Grads:
     dim = dim - 2**64 if dim >= 2**63 else dim  # negative dimensions are stored unsigned
     # One split, whose backward is one cat: the native narrow would write a full-size zero tensor an input.
     return torch.split(step.g, [shape[dim] for shape in shapes], dim)
+
+
+@rule("torch::autograd::CopySlices")
+def write_to_view(step: Step, settings: Settings) -> Grads:
+    """``view += other`` and ``view[...] = other``: ones tell whether the operation that the node hides copies or adds.
+
+    An operation of the view alone, such as an in-place activation, cannot be told from a mask: it is refused.
+    """
+    ones = torch.ones(step.node._input_metadata[0].shape, dtype=step.g.dtype, device=step.g.device)
+    parts = [part for part in step.node(ones) if part is not None]
+    if len(step.node.next_functions) < 2 or not all(bool(((part == 0) | (part == 1)).all()) for part in parts):
+        raise ValueError("it changes a view of a tensor: use the operation out of place (inplace=False)")
+    native: Grads = step.node(step.g)
+    return native

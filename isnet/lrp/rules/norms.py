@@ -1,7 +1,8 @@
 r"""Normalisations :math:`y = \gamma (x - \mu)/\sigma + \beta`: :math:`\sigma` is a constant of the map.
 
-Batch normalisation has a constant mean too. Layer and group normalisation keep theirs, which is linear in the image
-itself, so that only :math:`\beta` absorbs relevance (AttnLRP, arXiv 2402.05602, section 3.3, with the mean kept).
+Batch normalisation has a constant mean too, and its statistics are constants of the map's derivative as well. Layer and
+group normalisation keep their mean, which is linear in the image itself, so that only :math:`\beta` absorbs relevance
+(AttnLRP, arXiv 2402.05602, section 3.3, with the mean kept); the derivative of a map goes through their :math:`\sigma`.
 """
 
 from __future__ import annotations
@@ -50,10 +51,23 @@ def batch_norm(step: Step, settings: Settings) -> Grads:
     return channel_scale(step.g, scale), None, None
 
 
+def with_gradient(inverse: Tensor, power: Tensor) -> Tensor:
+    """The saved ``1/sigma`` as a function of the input: the forward's own output of it has lost its gradient.
+
+    Args:
+        inverse: As the forward used it.
+        power: Variance, or mean square, of the input, computed again.
+    """
+    inverse = inverse.detach()
+    return (power + (inverse**-2 - power).detach()).rsqrt()
+
+
 @rule("NativeLayerNormBackward0")
 def layer_norm(step: Step, settings: Settings) -> Grads:
     weight, inverse = step.saved("weight"), step.saved("result2")
     dims = tuple(range(-len(step.node._saved_normalized_shape), 0))
+    if torch.is_grad_enabled():
+        inverse = with_gradient(inverse, step.saved("input").var(dims, keepdim=True, correction=0))
     g = step.g if weight is None else step.g * weight
     return inverse * (g - g.mean(dims, keepdim=True)), None, None
 
@@ -61,6 +75,8 @@ def layer_norm(step: Step, settings: Settings) -> Grads:
 @rule("NativeGroupNormBackward0")
 def group_norm(step: Step, settings: Settings) -> Grads:
     weight, inverse = step.saved("weight"), step.saved("result2")
+    if torch.is_grad_enabled():
+        inverse = with_gradient(inverse, step.saved("input").reshape(*inverse.shape, -1).var(-1, correction=0))
     g = step.g if weight is None else step.g * channel_view(weight, step.g)
     grouped = g.reshape(*inverse.shape, -1)
     centred = (grouped - grouped.mean(-1, keepdim=True)) * inverse[..., None]
@@ -69,6 +85,8 @@ def group_norm(step: Step, settings: Settings) -> Grads:
 
 @rule("FusedRmsNormBackward0")
 def rms_norm(step: Step, settings: Settings) -> Grads:
-    weight = step.saved("weight")
-    g = step.g if weight is None else step.g * weight
-    return g * step.saved("result1"), None
+    weight, inverse = step.saved("weight"), step.saved("result1")
+    if torch.is_grad_enabled():
+        dims = tuple(range(-len(step.node._saved_normalized_shape), 0))
+        inverse = with_gradient(inverse, step.saved("input").square().mean(dims, keepdim=True))
+    return step.g * inverse if weight is None else step.g * weight * inverse, None
