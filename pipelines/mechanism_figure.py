@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 
 from benchmark.files import atomic_path
 from benchmark.pathwise import ALL_LAYERS
+from pipelines.plot_style import INK, settings
 
 Row = Mapping[str, Any]
-INK, GRID = "#1d2329", "#d8dde2"
 COLOURS = ("#b8480f", "#1f5fa8")
 """The hacked model, its twin: told apart by line style, too."""
 
@@ -25,20 +25,6 @@ PANELS = (
     ("switched_off", "last", "units switched off,\nlast ReLU layer"),
     ("switched_off", ALL_LAYERS, "units switched off,\nall ReLU layers"),
 )
-SETTINGS: dict[Any, Any] = {
-    "svg.hashsalt": "mechanism",  # equal bytes from equal numbers
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "grid.color": GRID,
-}
 
 
 def draw(rows: Sequence[Row], path: Path) -> None:
@@ -46,7 +32,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     models = list(dict.fromkeys((row["method"], row["seed"]) for row in rows))
     layers = list(dict.fromkeys(row["layer"] for row in rows if row["quantity"] == "switched_off"))
     last = [name for name in layers if name != ALL_LAYERS][-1]
-    with mpl.rc_context(SETTINGS):
+    with mpl.rc_context(settings("mechanism", 9)):
         figure = Figure(figsize=(9.2, 6.2), layout="constrained")
         for axes, (quantity, layer, label) in zip(figure.subplots(2, 2).flat, PANELS, strict=True):
             for model, colour, style in zip(models, COLOURS, STYLES, strict=True):

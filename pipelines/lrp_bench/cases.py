@@ -163,12 +163,12 @@ class Training:
     """
 
     def __init__(self, problem: Problem, case: Case | None = None, maps: int = 1) -> None:
-        self.problem, self.case, self.maps = problem, case, maps
+        self.problem, self.case = problem, case
         self.network = copy.deepcopy(problem.network).train()
         self.weights = list(self.network.parameters())
         self.explain = case.make(self.network) if case else None
         self.heatmap_loss = HEATMAP_LOSS.load()
-        self.target, self.mask = problem.target(maps), problem.mask.repeat_interleave(maps, 0)
+        self.target = problem.target(maps)
 
     def __call__(self) -> None:
         if self.explain is None or self.case is None:
@@ -177,7 +177,7 @@ class Training:
             self.plain()
         self.release()
         logits, heatmap = self.explain(self.problem.image.detach().requires_grad_(), self.target, True)
-        l1, l2 = self.heatmap_loss(heatmap.flatten(0, 1) if self.maps > 1 else heatmap, self.mask)
+        l1, l2 = self.heatmap_loss(heatmap, self.problem.mask)
         (cross_entropy(logits, self.problem.label) + l1 + l2).backward(inputs=self.weights)
         return None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -13,8 +12,9 @@ from matplotlib.figure import Figure
 
 from benchmark.files import atomic_path
 from pipelines.lrp_bench.rows import Row
+from pipelines.plot_style import INK, settings
 
-INK, GRID, MUTED = "#1d2329", "#d8dde2", "#5b6670"
+MUTED = "#5b6670"
 SIZES = {64: ("#1f5fa8", "o"), 128: ("#8a6d00", "s"), 224: ("#b8480f", "D")}
 OTHER = (INK, "^")
 OURS = ("isnet_eps", "isnet_k8")
@@ -26,27 +26,12 @@ LABELS = {
     "flex_hooks": "LRP-Flex as hooks",
     "zennit_eps": "zennit, ε",
 }
-SETTINGS: dict[Any, Any] = {
-    "svg.hashsalt": "cost",  # equal bytes from equal numbers
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "grid.color": GRID,
-    "axes.axisbelow": True,
-}
 
 
 def draw(rows: Sequence[Row], path: Path) -> None:
     """Draws the CPU's step ratios."""
     steps = [row for row in rows if row.quantity == "step_ratio" and row.device == "cpu"]
-    with mpl.rc_context(SETTINGS):
+    with mpl.rc_context(settings("cost", 10) | {"axes.axisbelow": True}):
         figure = Figure(figsize=(9.6, 4.4), layout="constrained", facecolor="white")
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
         by_classes(left, steps)
