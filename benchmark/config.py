@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from benchmark.api import Options
+from benchmark.api import Bias, Options
 from benchmark.cell import Cell, check_name, expand
 from benchmark.errors import BenchmarkError, raise_unknown
-from benchmark.registry import METHODS
+from benchmark.registry import BIASES, METHODS
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -116,6 +116,23 @@ def parse(model: type[Model], content: Any, where: str) -> Model:
 def load(model: type[Model], path: Path) -> Model:
     """Reads and checks one settings file."""
     return parse(model, read_yaml(path), str(path))
+
+
+def load_bias(path: Path) -> Bias:
+    """The bias of a YAML; the registered bias is the file's name, or what its key ``bias`` names.
+
+    So ``corner90.yaml`` can plant the marks of ``corner`` in nine images of ten.
+
+    Raises:
+        BenchmarkError: As :func:`load`, or if nothing is registered under the name.
+    """
+    content = read_yaml(path)
+    name = path.stem
+    if isinstance(content, dict):
+        name = content.pop("bias", name)
+    kind = BIASES.get(name)
+    bias: Bias = kind(parse(kind.Settings, content, str(path)))
+    return bias
 
 
 def load_method(path: Path) -> MethodFile:

@@ -1,7 +1,8 @@
 """From a pack to a biased pack: training and validation with the bias, the test set in its variants.
 
-All variants show the *same* test images: ``iid`` with the mark of the image's class, ``ood`` without a mark,
-``deceiving`` with the mark of another class, drawn uniformly for each image.
+All variants show the *same* test images: ``iid`` with marks as in training, ``ood`` without a mark, ``deceiving`` with the
+mark of another class, drawn uniformly for each image. ``balanced`` shows the validation images with marks drawn
+uniformly from all classes: there the bias says nothing.
 """
 
 from __future__ import annotations
@@ -46,6 +47,24 @@ def derange(label: Ints, classes: int, rng: np.random.Generator) -> Ints:
     return (label + rng.integers(1, classes, size=len(label))) % classes
 
 
+def correlated(label: Ints, classes: int, correlation: float, rng: np.random.Generator) -> Ints:
+    """The code of each image: its label with probability ``correlation``, else another class, uniform over the others.
+
+    Raises:
+        BenchmarkError: If the correlation is below chance.
+    """
+    if correlation < 1 / classes:
+        raise BenchmarkError(
+            "correlation of the bias",
+            got=correlation,
+            expected=f"1 / {classes} (chance, where the bias says nothing) to 1",
+            do="Mend it in the bias's YAML.",
+        )
+    if correlation == 1:
+        return label
+    return np.where(rng.random(len(label)) < correlation, label, derange(label, classes, rng))
+
+
 def plant(images: Images, code: Ints, bias: Bias, classes: int, rng: np.random.Generator) -> Subset:
     """Plants the marks of ``code`` and holds the bias to its contract.
 
@@ -65,17 +84,22 @@ def plant(images: Images, code: Ints, bias: Bias, classes: int, rng: np.random.G
 
 
 def inject(images: Images, bias: Bias, rng: np.random.Generator) -> dict[str, Subset]:
-    """All subsets of a biased pack: ``train``, ``val``, ``iid``, ``ood``, ``deceiving``."""
+    """All subsets of a biased pack: ``train``, ``val``, ``iid``, ``ood``, ``deceiving``, ``balanced``."""
     classes = int(images.label.max()) + 1
     train, val, test = (images.take(images.split == name) for name in ("train", "val", "test"))
     for name, part in (("train", train), ("val", val), ("test", test)):
         if len(part) == 0:
             raise BenchmarkError(f"split {name!r} holds no image", do="Check the data set's split.")
     unmarked = np.full(len(test), NO_CODE)
+
+    def as_in_training(part: Images) -> Subset:
+        return plant(part, correlated(part.label, classes, bias.settings.correlation, rng), bias, classes, rng)
+
     return {
-        "train": plant(train, train.label, bias, classes, rng),
-        "val": plant(val, val.label, bias, classes, rng),
-        "iid": plant(test, test.label, bias, classes, rng),
+        "train": as_in_training(train),
+        "val": as_in_training(val),
+        "iid": as_in_training(test),
         "ood": Subset(test, np.zeros_like(test.mask), unmarked),
         "deceiving": plant(test, derange(test.label, classes, rng), bias, classes, rng),
+        "balanced": plant(val, rng.integers(0, classes, size=len(val)), bias, classes, rng),
     }

@@ -1,40 +1,129 @@
-"""What made a number: hashes of code, data and settings, and versions of packages."""
+"""What made a number: hashes of code, data and settings, and versions of packages.
+
+The code of a trained model is the training program and the method's module with all that they import, and of it only
+what runs: comments and docstrings do not count, so an explanation can be mended without training anything again.
+"""
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import io
 import json
-from collections.abc import Iterable
+import tokenize
+from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from benchmark.errors import raise_unknown
+from benchmark.registry import METHODS
+
 ROOT = Path(__file__).resolve().parent.parent
 
-TRAINING_CODE = (
+OURS = ("isnet", "benchmark", "baselines")
+TRAINER = "benchmark.training.seed"
+"""The program that trains one seed."""
+
+LEFT_OUT = frozenset({"benchmark", "benchmark.registry"})
+"""Modules that change no model: the version's number, and the names of objects, whose own modules are hashed."""
+
+CODE = (
     "isnet",
     "baselines",
+    "benchmark/api",
     "benchmark/training",
-    "benchmark/api.py",
-    "benchmark/backbone.py",
-    "benchmark/config.py",
-    "benchmark/predictions.py",
-    "benchmark/registry.py",
-    "benchmark/seeding.py",
+    *(f"benchmark/{name}.py" for name in ("backbone", "cell", "config", "data/__init__", "data/pack", "errors")),
+    *(f"benchmark/{name}.py" for name in ("files", "predictions", "provenance", "registry", "seeding")),
 )
-"""The sources that decide a trained model: dependencies of the train stage, and part of its fingerprint."""
+"""Where all code lies that any method of ours runs in training: what the stage ``code`` reads."""
 
 PACKAGES = ("torch", "timm", "numpy", "lightning-fabric", "captum")
 
 
-def source_hash(parts: Iterable[str] = TRAINING_CODE, root: Path = ROOT) -> str:
-    """SHA-256 over the names and contents of the Python files of the given files and folders."""
+def imports(source: str, package: str) -> set[str]:
+    """Every module that a source in ``package`` may import, at any depth, with the packages around it.
+
+    ``from a import b`` names ``a.b`` too, whether that is a module or not.
+    """
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            found |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    return {around for name in found for around in enclosing(name)}
+
+
+def enclosing(name: str) -> Iterator[str]:
+    """A module's name and those of the packages around it, whose ``__init__`` runs first."""
+    parts = name.split(".")
+    return (".".join(parts[:stop]) for stop in range(1, len(parts) + 1))
+
+
+def file_of(module: str, root: Path) -> Path | None:
+    """The source of a module below ``root``."""
+    path = root.joinpath(*module.split("."))
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+
+
+def closure(start: Iterable[str], root: Path = ROOT) -> dict[str, Path]:
+    """Modules of this project that the given ones import, directly or through others, with their files."""
+    waiting, found = [around for name in start for around in enclosing(name)], dict[str, Path]()
+    while waiting:
+        name = waiting.pop()
+        file = file_of(name, root) if name.partition(".")[0] in OURS else None
+        if file is None or name in found or name in LEFT_OUT:
+            continue
+        found[name] = file
+        package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+        waiting += imports(file.read_text(encoding="utf-8"), package)
+    return dict(sorted(found.items()))
+
+
+def meaning(source: str) -> str:
+    """The source without comments, docstrings, blank lines and spaces at the end of lines."""
+    lines = source.splitlines(keepends=True)
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column] + "\n"
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            lines[node.lineno - 1 : node.end_lineno] = [""] * ((node.end_lineno or node.lineno) - node.lineno + 1)
+    kept = (line.rstrip() for line in lines)
+    return "\n".join(line for line in kept if line)
+
+
+@cache
+def code_hash(method: str) -> str:
+    """SHA-256 of the code that decides a trained model of a registered method.
+
+    A method of another package counts with its own file and its distribution's version.
+
+    Raises:
+        BenchmarkError: If nothing is registered under the name.
+    """
+    entry = METHODS.table().get(method)
+    if entry is None:
+        raise_unknown("method", method, METHODS.table())
+    module = entry.target.partition(":")[0]
     digest = hashlib.sha256()
-    for part in parts:
-        path = root / part
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(f"{file.relative_to(root).as_posix()}\0".encode())
-            digest.update(file.read_bytes() + b"\0")
+    files = closure([TRAINER, module])
+    foreign: Path | None = None
+    if module.partition(".")[0] not in OURS:
+        spec = find_spec(module)
+        foreign = Path(spec.origin) if spec is not None and spec.origin else None
+        digest.update(f"{entry.origin}\0".encode())
+        if foreign is not None:
+            text = foreign.read_text(encoding="utf-8")
+            files |= closure(imports(text, module.rpartition(".")[0])) | {module: foreign}
+    for name, file in files.items():
+        digest.update(f"{name}\0{meaning(file.read_text(encoding='utf-8'))}\0".encode())
     return digest.hexdigest()
 
 

@@ -18,9 +18,10 @@ from benchmark.data.pack import read_columns
 from benchmark.errors import BenchmarkError
 from benchmark.files import atomic_path, read_json
 from benchmark.predictions import Predictions
-from benchmark.registry import EXPLAINERS, METRICS
+from benchmark.registry import EXPLAINERS, METHODS, METRICS
 from benchmark.seeding import numpy_stream
-from benchmark.training.seed import PREDICTIONS, RECORD, WEIGHTS, make_method
+from benchmark.training.job import RECORD
+from benchmark.training.seed import PREDICTIONS, WEIGHTS, make_method
 
 JUDGE = "integrated_gradients"
 """The explainer of the headline: independent of every method's training."""
@@ -63,6 +64,21 @@ def load_model(folder: Path, method_name: str, options: dict[str, Any]) -> nn.Mo
     return method.deploy(network).eval()
 
 
+class GivenMask(nn.Module):
+    """A module of images and masks as a function of the images alone, at the masks of one batch.
+
+    An explainer may run several versions of each image at once, stacked as whole batches: the masks come as often.
+    """
+
+    def __init__(self, model: nn.Module, mask: Tensor) -> None:
+        super().__init__()
+        self.model, self.mask = model, mask
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits: Tensor = self.model(image, self.mask.repeat(len(image) // len(self.mask), 1, 1, 1))
+        return logits
+
+
 def heatmaps(explainer: str, model: nn.Module, image: Tensor, target: Tensor) -> Floats:
     """Signed relevance summed over channels, ``[N, H, W]``, for images ``[N, C, H, W]`` in [0, 1]."""
     explain = EXPLAINERS.get(explainer)
@@ -99,6 +115,7 @@ def score_cell(
     """
     stored = merge([Predictions.read(run / PREDICTIONS) for run in runs])
     models = [load_model(run, method_name, options) for run in runs]
+    needs = METHODS.get(method_name).needs
     subset = choose_subset(len(stored.id))
     metrics: list[Metric] = [METRICS.get(name) for name in METRICS]
     scores: dict[tuple[str, str], Floats] = {}
@@ -111,8 +128,10 @@ def score_cell(
                 do="Run `dvc repro`: it trains again on the pack of now.",
             )
         image, mask, label = (columns[name][subset] for name in ("image", "mask", "label"))
+        given = torch.from_numpy(mask)[:, None].float()
+        explained = [GivenMask(model, given) if needs.mask_at_test else model for model in models]
         for explainer, suffix in EXPLAINER_SUFFIX.items():
-            maps = [heatmaps(explainer, model, to_tensor(image), torch.from_numpy(label)) for model in models]
+            maps = [heatmaps(explainer, model, to_tensor(image), torch.from_numpy(label)) for model in explained]
             for metric in metrics:
                 if metric.family == "attribution":
                     key = metric.name + suffix, variant

@@ -18,10 +18,11 @@ from pathlib import Path
 
 import torch
 
+from benchmark import paths
 from benchmark.backbone import import_timm
 from benchmark.errors import BenchmarkError
 from benchmark.training.progress import clock
-from pipelines import paths, program
+from pipelines import program
 from pipelines.lrp_bench import memory, rows, timing
 from pipelines.lrp_bench.blocks import Block, plan
 from pipelines.lrp_bench.cases import CASES

@@ -9,11 +9,12 @@ import argparse
 
 import torch
 
+from benchmark import paths
 from benchmark.api import Batch, Task
 from benchmark.config import load_method
 from benchmark.costs import measure
 from benchmark.training.seed import limit_threads, make_method
-from pipelines import paths, program
+from pipelines import program
 
 REFERENCE = "erm"
 

@@ -10,11 +10,11 @@ import argparse
 import sys
 from collections import Counter
 
-from benchmark import __version__
+from benchmark import __version__, paths
 from benchmark.drift import COLUMNS, KEY, compare
 from benchmark.files import read_json, write_json
 from benchmark.summary import write_csv
-from pipelines import paths, program
+from pipelines import program
 from pipelines.report import read_rows
 
 

@@ -13,10 +13,11 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmark.config import load, load_method, parse
+from benchmark import paths
+from benchmark.config import load, load_bias, load_method, parse
 from benchmark.errors import BenchmarkError
-from benchmark.registry import BIASES, DATASETS, METHODS
-from pipelines import paths, program
+from benchmark.registry import DATASETS, METHODS
+from pipelines import program
 
 OLDEST = (3, 11)
 NEEDED = ("torch", "timm", "lightning_fabric", "captum", "h5py", "mlxtend", "dvc")
@@ -62,7 +63,7 @@ def check_suite(name: str) -> str:
     for dataset in suite.matrix.dataset:
         load(DATASETS.get(dataset).Settings, paths.dataset_yaml(dataset))
     for bias in suite.matrix.bias:
-        load(BIASES.get(bias).Settings, paths.bias_yaml(bias))
+        load_bias(paths.bias_yaml(bias))
     for method in suite.matrix.method:
         path = files.method_yaml(method)
         settings = load_method(path)

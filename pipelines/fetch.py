@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 
+from benchmark import paths
 from benchmark.api import Dataset
 from benchmark.config import load
 from benchmark.files import atomic_path
 from benchmark.registry import DATASETS
-from pipelines import paths, program
+from pipelines import program
 
 
 def make_dataset(name: str) -> Dataset:

@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import argparse
 
-from benchmark.api import Bias
-from benchmark.config import load
+from benchmark import paths
+from benchmark.config import load_bias
 from benchmark.data.pack import read_pack, write_columns
 from benchmark.data.sheet import draw_sheet, manifest_rows, write_manifest
 from benchmark.files import atomic_path
 from benchmark.inject import inject as inject_bias
-from benchmark.registry import BIASES
 from benchmark.seeding import numpy_stream
-from pipelines import paths, program
+from pipelines import program
 
 
 def inject(arguments: argparse.Namespace) -> None:
     task = f"{arguments.dataset}-{arguments.bias}"
-    kind = BIASES.get(arguments.bias)
-    bias: Bias = kind(load(kind.Settings, paths.bias_yaml(arguments.bias)))
+    bias = load_bias(paths.bias_yaml(arguments.bias))
     images, attributes = read_pack(paths.pack(arguments.dataset))
-    rng = numpy_stream(getattr(bias.settings, "seed", 0), "injection", task)
+    rng = numpy_stream(bias.settings.seed, "injection", task)
     subsets = inject_bias(images, bias, rng)
     attributes |= {"bias": arguments.bias, "bias_settings": bias.settings.model_dump_json()}
     with atomic_path(paths.biased(task)) as folder:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmark import pathwise
+from benchmark import paths, pathwise
 from benchmark.cell import Cell
 from benchmark.config import load_method
 from benchmark.data.pack import read_columns
@@ -23,7 +23,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.files import write_text
 from benchmark.scoring import choose_subset, load_model, to_tensor
 from benchmark.summary import write_csv
-from pipelines import mechanism_tables, paths, program
+from pipelines import mechanism_tables, program
 from pipelines.mechanism_figure import draw
 from pipelines.report import read_rows
 

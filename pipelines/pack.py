@@ -6,8 +6,9 @@ import argparse
 
 import numpy as np
 
+from benchmark import paths
 from benchmark.data.pack import write_pack
-from pipelines import paths, program
+from pipelines import program
 from pipelines.fetch import make_dataset
 
 

@@ -7,13 +7,13 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from benchmark import __version__, claims
+from benchmark import __version__, claims, paths
 from benchmark.api import SCORE_COLUMNS
 from benchmark.files import read_json, write_json
 from benchmark.predictions import Predictions
 from benchmark.report.page import write_report
 from benchmark.summary import SUMMARY_COLUMNS, summarise, write_csv
-from pipelines import paths, program
+from pipelines import program
 
 PROTOCOL = (
     "All variants show the same test images: iid with the mark of the image's class, as in training; ood without a "

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from benchmark import scoring
+from benchmark import paths, scoring
 from benchmark.cell import Cell
 from benchmark.config import MethodFile, load_method
 from benchmark.files import read_json, write_json
 from benchmark.registry import METHODS
-from benchmark.training.seed import RECORD
-from pipelines import paths, program
+from benchmark.training.job import RECORD
+from pipelines import program
 
 
 def score(arguments: argparse.Namespace) -> None:
@@ -35,9 +35,10 @@ def facts(cell: Cell, settings: MethodFile, records: list[dict[str, Any]]) -> di
         "needs": method.needs.describe(),
         "source": method.source,
         "trained_through": method.trained_through,
+        "masks_input": method.masks_input,
         "backbone": settings.training.backbone,
         "classes": first["task"]["classes"],
-        "epochs": settings.training.epochs,
+        "epochs": first["epochs"],
         "seeds": [record["seed"] for record in records],
         "best_epoch": [record["best_epoch"] for record in records],
         "device": sorted({record["device"] for record in records}),

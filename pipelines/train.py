@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import shutil
 
+from benchmark import paths
 from benchmark.cell import Cell
 from benchmark.config import load_method
 from benchmark.data.pack import groups
@@ -15,7 +16,7 @@ from benchmark.files import atomic_path, sha256_file
 from benchmark.training.job import Job
 from benchmark.training.pool import train_seeds
 from benchmark.training.progress import Display
-from pipelines import paths, program
+from pipelines import program
 
 
 def jobs_of(cell: Cell, suite: paths.SuitePaths) -> list[Job]:
@@ -39,12 +40,26 @@ def jobs_of(cell: Cell, suite: paths.SuitePaths) -> list[Job]:
     ]
 
 
+def adopt(job: Job) -> None:
+    """Takes over the seed from another suite that trained the very same one: equal settings, data, code and packages."""
+    if job.is_in(job.folder):
+        return
+    for other in sorted(paths.RUNS.glob(f"*/{job.cell.key}/{job.folder.name}")):
+        if job.is_in(other):
+            with atomic_path(job.folder) as folder:
+                shutil.copytree(other, folder)
+            print(f"{job.cell.key} seed {job.seed}: as trained in {other}")
+            return
+
+
 def train(arguments: argparse.Namespace) -> None:
     cell, suite = Cell.parse(arguments.cell), paths.SuitePaths(arguments.suite)
     jobs = jobs_of(cell, suite)
     if arguments.dry_run:
         print("\n".join(f"{job.cell.key} seed {job.seed}: {job.training.epochs} epochs" for job in jobs))
         return
+    for job in jobs:
+        adopt(job)
     train_seeds(jobs, Display(cell.key, [job.seed for job in jobs], jobs[0].training.epochs), arguments.workers)
     with atomic_path(suite.run(cell)) as folder:
         folder.mkdir()

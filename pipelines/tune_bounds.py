@@ -15,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from benchmark import scoring
+from benchmark import paths, scoring
 from benchmark.api import Batch, Needs
 from benchmark.cell import Cell
 from benchmark.config import MethodFile, load_method
@@ -28,7 +28,7 @@ from benchmark.training.job import Job
 from benchmark.training.pool import train_seeds
 from benchmark.training.progress import Display
 from benchmark.training.seed import limit_threads, make_method
-from pipelines import paths, program
+from pipelines import program
 
 PLAIN = "erm"
 EPOCHS = 5

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from benchmark import paths
 from benchmark.api import Batch, Bias, Dataset, Method, Metric, Options, Task
 from benchmark.config import load
 from benchmark.registry import BIASES, DATASETS, EXPLAINERS, METHODS, METRICS
 from benchmark.training.fit import build
-from pipelines import paths
 
 TASK = Task("test_resnet", 3, 1, 28, 28)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import chisquare
+from scipy.stats import binomtest, chi2_contingency, chisquare
 
 from benchmark.api import Bias, Images
 from benchmark.biases.corner import Corner
@@ -41,7 +41,7 @@ def subsets(images):
 
 
 def test_every_split_and_variant_is_there(images, subsets):
-    assert list(subsets) == ["train", "val", "iid", "ood", "deceiving"]
+    assert list(subsets) == ["train", "val", "iid", "ood", "deceiving", "balanced"]
     for name in ("train", "val"):
         assert subsets[name].images.id.tolist() == images.id[images.split == name].tolist()
 
@@ -49,6 +49,34 @@ def test_every_split_and_variant_is_there(images, subsets):
 @pytest.mark.parametrize("name", ["train", "val", "iid"])
 def test_the_code_is_the_label(subsets, name):
     assert np.array_equal(subsets[name].code, subsets[name].images.label)
+
+
+def test_in_the_balanced_set_the_mark_says_nothing_of_the_label(images, subsets):
+    balanced, val = subsets["balanced"], subsets["val"]
+    assert balanced.images.id.tolist() == val.images.id.tolist()
+    many = inject(make_images(6000), Corner(Corner.Settings(version=1)), np.random.default_rng(0))["balanced"]
+    table = np.zeros((CLASSES, CLASSES))
+    np.add.at(table, (many.images.label, many.code), 1)
+    assert chi2_contingency(table).pvalue > 0.001
+    assert chisquare(table.sum(axis=0)).pvalue > 0.001
+
+
+@pytest.mark.parametrize("correlation", [0.25, 0.6, 0.95])
+def test_the_correlation_is_the_share_of_images_with_their_own_mark(correlation):
+    subsets = inject(
+        make_images(6000), Corner(Corner.Settings(version=1, correlation=correlation)), np.random.default_rng(0)
+    )
+    for name in ("train", "val", "iid"):
+        own = subsets[name].code == subsets[name].images.label
+        assert binomtest(int(own.sum()), len(own), correlation).pvalue > 0.001
+        others = (subsets[name].code - subsets[name].images.label)[~own] % CLASSES
+        assert chisquare(np.bincount(others, minlength=CLASSES)[1:]).pvalue > 0.001
+    assert not (subsets["deceiving"].code == subsets["deceiving"].images.label).any()
+
+
+def test_a_correlation_below_chance_is_refused(images):
+    with pytest.raises(BenchmarkError, match=r"correlation of the bias; got 0\.2; expected 1 / 4"):
+        inject(images, Corner(Corner.Settings(version=1, correlation=0.2)), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("name", ["iid", "ood", "deceiving"])

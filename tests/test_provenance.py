@@ -1,56 +1,105 @@
 import hashlib
+import os
+import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from benchmark.provenance import PACKAGES, TRAINING_CODE, fingerprint, package_versions, source_hash
+from benchmark.errors import BenchmarkError
+from benchmark.provenance import (
+    CODE,
+    PACKAGES,
+    TRAINER,
+    closure,
+    code_hash,
+    fingerprint,
+    imports,
+    meaning,
+    package_versions,
+)
+from benchmark.registry import METHODS
 
 ROOT = Path(__file__).resolve().parents[1]
+BUILTIN = [name for name, entry in METHODS.table().items() if entry.origin == "built-in"]
+
+
+def write(root: Path, **files: str) -> Path:
+    for name, text in files.items():
+        file = root / f"{name.replace('__', '/')}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return root
 
 
 @pytest.fixture
-def code(tmp_path):
-    (tmp_path / "lib" / "deep").mkdir(parents=True)
-    (tmp_path / "lib" / "b.py").write_text("B")
-    (tmp_path / "lib" / "deep" / "a.py").write_text("A")
-    (tmp_path / "one.py").write_text("1")
+def code(tmp_path: Path) -> Path:
+    write(tmp_path, isnet__engine="import torch\n", isnet__unused="", benchmark__base="", benchmark__report="")
+    write(tmp_path, baselines__one="from benchmark import base\n\ndef f():\n    from isnet import engine\n")
+    (tmp_path / "isnet/__init__.py").write_text("")
     return tmp_path
 
 
-def test_the_hash_is_that_of_names_and_contents(code):
-    by_hand = hashlib.sha256(b"lib/b.py\0B\0lib/deep/a.py\0A\0one.py\x001\0")
-    assert source_hash(("lib", "one.py"), code) == by_hand.hexdigest()
+def test_what_a_method_imports_at_any_depth_is_its_code_and_nothing_else_is(code: Path) -> None:
+    found = closure(["baselines.one"], code)
+    assert list(found) == ["baselines.one", "benchmark.base", "isnet", "isnet.engine"]
+    assert found["isnet"] == code / "isnet/__init__.py"
 
 
-@pytest.mark.parametrize(
-    "edit",
-    [
-        lambda root: (root / "lib" / "deep" / "a.py").write_text("A "),
-        lambda root: (root / "lib" / "b.py").rename(root / "lib" / "c.py"),
-        lambda root: (root / "lib" / "new.py").write_text(""),
-        lambda root: (root / "one.py").unlink() or (root / "one.py").write_text("2"),
-    ],
-    ids=["content", "name", "one more", "a single file"],
-)
-def test_every_edit_of_the_code_counts(code, edit):
-    before = source_hash(("lib", "one.py"), code)
-    edit(code)
-    assert source_hash(("lib", "one.py"), code) != before
+def test_packages_around_an_imported_module_run_too() -> None:
+    assert imports("import a.b.c", "") == {"a", "a.b", "a.b.c"}
+    assert imports("from a.b import c", "") == {"a", "a.b", "a.b.c"}
+    assert imports("from . import c\nfrom ..d import e", "a.b") >= {"a", "a.b", "a.b.c", "a.d", "a.d.e"}
+    assert imports("import os\nif x:\n    import a", "") == {"os", "a"}
 
 
-def test_what_is_no_code_does_not_count(code):
-    before = source_hash(("lib",), code)
-    (code / "lib" / "__pycache__").mkdir()
-    (code / "lib" / "__pycache__" / "b.pyc").write_bytes(b"\0")
-    (code / "lib" / "notes.md").write_text("new")
-    (code / "other.py").write_text("new")
-    assert source_hash(("lib",), code) == before
+def test_comments_docstrings_and_blank_lines_mean_nothing_and_all_else_does() -> None:
+    source = '"""Doc."""\nX = 1  # one\n"""What X is."""\n\n\ndef f(a):\n    """Doc\n    of f."""\n    return "# no comment"  \n'
+    assert meaning(source) == 'X = 1\ndef f(a):\n    return "# no comment"'
+    assert meaning(source.replace("one", "uno").replace("Doc", "Text")) == meaning(source)
+    assert meaning(source.replace("# no comment", "# another")) != meaning(source)
+    assert meaning("if a:\n    b\nc\n") != meaning("if a:\n    b\n    c\n")
 
 
-def test_the_training_code_is_there():
-    assert [part for part in TRAINING_CODE if not (ROOT / part).exists()] == []
-    assert source_hash() == source_hash(TRAINING_CODE, ROOT)
+def test_every_file_that_a_method_runs_lies_where_the_stage_looks() -> None:
+    for name in BUILTIN:
+        module = METHODS.table()[name].target.partition(":")[0]
+        for file in closure([TRAINER, module]).values():
+            within = file.relative_to(ROOT).as_posix()
+            assert within.startswith(tuple(f"{part}/" for part in CODE)) or within in CODE, (name, within)
+
+
+def test_the_relevance_engine_is_code_of_the_isnets_and_not_of_the_plain_classifier() -> None:
+    plain, isnet = (closure([TRAINER, f"baselines.{name}"]) for name in ("erm", "isnet"))
+    assert {"benchmark.training.fit", "benchmark.api.method"} <= set(plain)
+    assert not any(name.startswith("isnet") for name in plain)
+    assert {"isnet.lrp.engine", "isnet.lrp.kernels", "isnet.loss", "baselines.isnet_base"} <= set(isnet)
+    assert code_hash("erm") != code_hash("isnet")
+
+
+def test_a_method_of_another_package_counts_with_its_file_and_version(tmp_path: Path) -> None:
+    def found(text: str, version: str) -> str:
+        info = tmp_path / "toy.dist-info"
+        info.mkdir(exist_ok=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: toy\nVersion: {version}\n")
+        (info / "entry_points.txt").write_text("[shortcut_bench.methods]\ntoy = toy_module:Toy\n")
+        (tmp_path / "toy_module.py").write_text(text)
+        program = "from benchmark.provenance import code_hash; print(code_hash('toy'))"
+        env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        return subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, env=env, capture_output=True, text=True, check=True
+        ).stdout
+
+    first = found("from baselines.erm import ERM\nclass Toy(ERM): pass\n", "1.0")
+    assert found("from baselines.erm import ERM\nclass Toy(ERM): pass  # the same\n", "1.0") == first
+    assert found("from baselines.erm import ERM\nclass Toy(ERM): x = 1\n", "1.0") != first
+    assert found("from baselines.erm import ERM\nclass Toy(ERM): pass\n", "1.1") != first
+
+
+def test_an_unknown_method_has_no_code() -> None:
+    with pytest.raises(BenchmarkError, match="unknown method; got 'emr'"):
+        code_hash("emr")
 
 
 def test_a_fingerprint_depends_on_the_facts_and_not_on_their_order():

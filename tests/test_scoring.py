@@ -28,7 +28,8 @@ from benchmark.scoring import (
     to_tensor,
     write_gallery,
 )
-from benchmark.training.seed import PREDICTIONS, RECORD, WEIGHTS
+from benchmark.training.job import RECORD
+from benchmark.training.seed import PREDICTIONS, WEIGHTS
 
 CLASSES, SIDE = 3, 28
 

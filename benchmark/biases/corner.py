@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from benchmark.api import Bias, Ints, Options, UInt8
+from benchmark.api import Bias, Ints, UInt8
 from benchmark.errors import BenchmarkError
 
 
@@ -40,11 +40,9 @@ def slides(spacing: float) -> list[int]:
 class Corner(Bias):
     """A square blended towards white."""
 
-    class Settings(Options):
+    class Settings(Bias.Settings):
         """The bias's YAML."""
 
-        version: int
-        seed: int = Field(0, description="of every random draw of the injection")
         size_px: int = Field(2, ge=1)
         strength: float = Field(1.0, ge=0, le=1, description="0 leaves the image alone, 1 paints white")
 

@@ -41,7 +41,8 @@ def resume(fit: Fit, path: Path, fingerprint: str) -> bool:
     if content.get("fingerprint") != fingerprint:
         return False
     fit.plain.load_state_dict(content["network"])
+    fit.state = State(**content["state"])
+    fit.open()
     fit.optimizer.load_state_dict(content["optimizer"])
     fit.schedule.load_state_dict(content["schedule"])
-    fit.state = State(**content["state"])
     return True

@@ -1,4 +1,4 @@
-"""The training loop of one seed: epochs, validation, the best checkpoint, resume after a kill.
+"""The training loop of one seed: phases, epochs, validation, the best weights, resume after a kill.
 
 Every random draw comes from a stream that is named by seed, purpose and epoch (:mod:`benchmark.seeding`), so no
 generator state needs saving and a resumed run repeats the undisturbed one bit by bit.
@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from benchmark.api import Method, Task
-from benchmark.config import Training
+from benchmark.api import Method, Phase, Task
+from benchmark.config import Optimizer, Training
 from benchmark.errors import BenchmarkError
 from benchmark.seeding import derive, torch_stream
-from benchmark.training.data import Tensors, shifted
+from benchmark.training.data import Sets, logits_of, shifted
 
 Row = dict[str, float]
 
@@ -31,12 +32,14 @@ class State:
 
     Attributes:
         log: One row an epoch.
-        best_epoch: 0-based; the first epoch with the lowest validation loss.
+        phase: The phase that has begun, from 0.
+        best_epoch: 0-based; the first epoch of the phase with the lowest validation loss.
         best: The network's weights after that epoch.
         seconds: Training time so far, in this and in interrupted processes.
     """
 
     log: list[Row] = field(default_factory=list)
+    phase: int = -1
     best_epoch: int = -1
     best: dict[str, Tensor] = field(default_factory=dict)
     seconds: float = 0.0
@@ -58,18 +61,28 @@ def build(method: Method, task: Task, seed: int) -> nn.Module:
         return method.build(task)
 
 
-def optimizer_of(network: nn.Module, settings: Training, steps: int) -> tuple[Any, Any]:
-    """The optimizer and its schedule over all steps."""
-    o = settings.optimizer
+def optimizer_of(
+    weights: Iterable[nn.Parameter], o: Optimizer, schedule: str, steps: int, factor: float = 1.0
+) -> tuple[Any, Any]:
+    """The optimizer and its schedule over all steps of a phase.
+
+    Args:
+        weights: What is trained.
+        o: The configured update rule.
+        schedule: ``one_cycle`` or ``constant``.
+        steps: Of the whole phase.
+        factor: Of the learning rate.
+    """
+    lr = o.lr * factor
     if o.name == "sgd":
         optimizer: torch.optim.Optimizer = torch.optim.SGD(
-            network.parameters(), lr=o.lr, momentum=o.momentum, weight_decay=o.weight_decay
+            weights, lr=lr, momentum=o.momentum, weight_decay=o.weight_decay
         )
     else:
-        optimizer = torch.optim.AdamW(network.parameters(), lr=o.lr, weight_decay=o.weight_decay)
+        optimizer = torch.optim.AdamW(weights, lr=lr, weight_decay=o.weight_decay)
     schedulers = torch.optim.lr_scheduler
-    if settings.schedule == "one_cycle":
-        return optimizer, schedulers.OneCycleLR(optimizer, o.lr, total_steps=steps)
+    if schedule == "one_cycle":
+        return optimizer, schedulers.OneCycleLR(optimizer, lr, total_steps=steps)
     return optimizer, schedulers.ConstantLR(optimizer, factor=1.0)
 
 
@@ -81,55 +94,104 @@ class Fit:
         task: Shapes and backbone.
         settings: Epochs, batch size, optimizer.
         seed: Root of every stream.
-        train: Training images.
-        val: Validation images, with the training's bias.
+        sets: Training and validation images.
         fabric: Device and precision.
     """
 
-    def __init__(
-        self, method: Method, task: Task, settings: Training, seed: int, train: Tensors, val: Tensors, fabric: Fabric
-    ) -> None:
-        if settings.batch_size > len(train):
+    def __init__(self, method: Method, task: Task, settings: Training, seed: int, sets: Sets, fabric: Fabric) -> None:
+        if settings.batch_size > len(sets.train):
             raise BenchmarkError(
-                "batch_size", got=settings.batch_size, expected=f"at most {len(train)} (training images)"
+                "batch_size", got=settings.batch_size, expected=f"at most {len(sets.train)} (training images)"
             )
-        self.method, self.settings, self.seed, self.fabric = method, settings, seed, fabric
-        self.train, self.val = train, val
-        self.steps = len(train) // settings.batch_size  # the last, smaller batch of an epoch is left out
+        self.method, self.settings, self.seed, self.sets, self.fabric = method, settings, seed, sets, fabric
+        self.phases = checked(method.phases(settings.epochs), method)
+        self.ends = list(accumulate(phase.epochs for phase in self.phases))
+        self.steps = len(sets.train) // settings.batch_size  # the last, smaller batch of an epoch is left out
         network = build(method, task, seed)
         # Channels last, as the images come: a training step is a fifth to a quarter shorter on a CPU.
         self.plain: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        optimizer, self.schedule = optimizer_of(self.plain, settings, settings.epochs * self.steps)
-        self.network, self.optimizer = fabric.setup(self.plain, optimizer)
-        self.weights = [p for p in self.plain.parameters() if p.requires_grad]
+        self.network = fabric.setup_module(self.plain)
         self.state = State()
+
+    @property
+    def phase(self) -> Phase:
+        return self.phases[self.state.phase]
 
     def run(self, after_epoch: Progress) -> State:
         """Trains to the last epoch, from wherever the state stands."""
-        while self.state.epoch < self.settings.epochs:
-            start = time.perf_counter()
-            row = {"epoch": float(self.state.epoch), **self.train_epoch(), **self.validate()}
-            self.state.log.append(row)
-            losses = [entry["val_loss"] for entry in self.state.log]
-            if losses.index(min(losses)) == self.state.epoch - 1:
-                self.state.best_epoch = self.state.epoch - 1
-                self.state.best = {name: value.detach().clone() for name, value in self.plain.state_dict().items()}
-            self.state.seconds += time.perf_counter() - start
-            after_epoch(self.state)
+        for number in range(max(self.state.phase, 0), len(self.phases)):
+            if number > self.state.phase:
+                self.begin(number)
+            while self.state.epoch < self.ends[number]:
+                start = time.perf_counter()
+                self.run_epoch()
+                self.state.seconds += time.perf_counter() - start
+                after_epoch(self.state)
         return self.state
+
+    def begin(self, number: int) -> None:
+        """Starts a phase from the best weights of the one before."""
+        start = time.perf_counter()
+        if self.state.best:
+            self.plain.load_state_dict(self.state.best)
+        self.state.phase = number
+        if self.phase.begin is not None:
+            self.plain.eval()
+            seen = self.sets.seen(self.method.needs)
+            self.phase.begin(self.plain, seen, torch_stream(self.seed, "begin", number))
+        if self.phase.epochs:
+            self.open()
+        else:
+            self.keep()
+        self.state.seconds += time.perf_counter() - start
+
+    def open(self) -> None:
+        """Makes what the present phase trains with, at its start or when a training resumes in it."""
+        trained = self.phase.trained(self.plain) if self.phase.trained else self.plain.parameters()
+        self.weights = [weight for weight in trained if weight.requires_grad]
+        steps, factor = self.phase.epochs * self.steps, self.phase.lr
+        optimizer, self.schedule = optimizer_of(
+            self.weights, self.settings.optimizer, self.settings.schedule, steps, factor
+        )
+        self.optimizer = self.fabric.setup_optimizers(optimizer)
+        self.draw: Tensor | None = None
+        if self.phase.weights is not None:
+            self.plain.eval()
+            self.draw = self.phase.weights(self.plain, self.sets.seen(self.method.needs)).double().cpu()
+
+    def run_epoch(self) -> None:
+        """Trains and validates; keeps the weights if they are the phase's best."""
+        number = self.state.phase
+        row = {"epoch": float(self.state.epoch), "phase": float(number), **self.train_epoch(), **self.validate()}
+        self.state.log.append(row)
+        losses = [entry["val_loss"] for entry in self.state.log if entry["phase"] == number]
+        if losses.index(min(losses)) == len(losses) - 1:
+            self.state.best_epoch = self.state.epoch - 1
+            self.keep()
+
+    def keep(self) -> None:
+        self.state.best = {name: value.detach().clone() for name, value in self.plain.state_dict().items()}
+
+    def order(self, epoch: int) -> Tensor:
+        """The training images of an epoch: each once, or drawn by the phase's weights."""
+        rng = torch_stream(self.seed, "order", epoch)
+        images = len(self.sets.train)
+        if self.draw is None:
+            return torch.randperm(images, generator=rng)
+        return torch.multinomial(self.draw, images, replacement=True, generator=rng)
 
     def train_epoch(self) -> Row:
         """One pass over the training images; returns the mean of every loss term."""
-        epoch, size = self.state.epoch, self.settings.batch_size
-        order = torch.randperm(len(self.train), generator=torch_stream(self.seed, "order", epoch))
+        epoch, size, train = self.state.epoch, self.settings.batch_size, self.sets.train
+        order = self.order(epoch)
         augmentation = torch_stream(self.seed, "augmentation", epoch)
         rng = torch_stream(self.seed, "method", epoch)
         means = Means()
         self.network.train()
         for step in range(self.steps):
-            rows = order[step * size : (step + 1) * size].to(self.train.label.device)
-            batch = shifted(self.train.batch(rows, self.method.needs), self.settings.shift_px, augmentation)
-            terms = self.method.loss(self.network, batch, rng)
+            rows = order[step * size : (step + 1) * size].to(train.label.device)
+            batch = shifted(train.batch(rows, self.method.needs), self.settings.shift_px, augmentation)
+            terms = self.phase.loss(self.network, batch, rng)
             self.require_finite(terms, step)
             self.optimizer.zero_grad()
             self.fabric.backward(terms["loss"], inputs=self.weights)
@@ -143,14 +205,16 @@ class Fit:
     def validate(self) -> Row:
         """The same loss on the validation images, with the same draws in every epoch, and the accuracy."""
         rng = torch_stream(self.seed, "validation")
+        needs, val = self.method.needs, self.sets.val
         means = Means()
         self.network.eval()
-        deployed = self.method.deploy(self.network)
+        deployed = self.method.deploy(self.plain).eval()
         with torch.no_grad():
-            for start in range(0, len(self.val), 256):
-                batch = self.val.batch(slice(start, start + 256), self.method.needs)
-                terms = dict(self.method.loss(self.network, batch, rng))
-                terms["accuracy"] = (deployed(batch.image).argmax(1) == batch.label).float().mean()
+            for start in range(0, len(val), 256):
+                batch = val.batch(slice(start, start + 256), needs)
+                terms = dict(self.phase.loss(self.network, batch, rng))
+                right = logits_of(deployed, batch.image, batch.mask, needs).argmax(1) == batch.label
+                terms["accuracy"] = right.float().mean()
                 self.require_finite(terms, None)
                 means.add(terms, len(batch.label))
         return means.named("val")
@@ -170,6 +234,17 @@ class Fit:
             expected="finite numbers",
             do="Lower the learning rate, set clip_norm, or check the images.",
         )
+
+
+def checked(phases: tuple[Phase, ...], method: Method) -> tuple[Phase, ...]:
+    """The phases of a training.
+
+    Raises:
+        BenchmarkError: If none of them trains anything.
+    """
+    if not any(phase.epochs for phase in phases):
+        raise BenchmarkError(f"phases of {type(method).__name__}", got="no epoch", expected="at least one")
+    return phases
 
 
 class Means:

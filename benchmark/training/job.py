@@ -8,7 +8,11 @@ from typing import Any
 
 from benchmark.cell import Cell
 from benchmark.config import Training
-from benchmark.provenance import fingerprint, package_versions, source_hash
+from benchmark.files import read_json
+from benchmark.provenance import code_hash, fingerprint, package_versions
+
+RECORD = "run.json"
+"""In the folder of a finished seed: what made it."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,11 @@ class Job:
     def checkpoint(self) -> Path:
         return self.folder.with_name(f"{self.folder.name}.checkpoint")
 
+    def is_in(self, folder: Path) -> bool:
+        """Whether a folder holds this job's result (a folder appears by one rename, so it is whole)."""
+        record = folder / RECORD
+        return record.is_file() and bool(read_json(record)["fingerprint"] == self.fingerprint())
+
     def fingerprint(self) -> str:
         """Equal for two jobs that must end in equal bits on one machine; checkpoints and results carry it."""
         return fingerprint(
@@ -46,7 +55,7 @@ class Job:
                 "data": self.pack_sha256,
                 "training": self.training.model_dump(),
                 "options": self.options,
-                "code": source_hash(),
+                "code": code_hash(self.method),
                 "packages": package_versions(),
             }
         )

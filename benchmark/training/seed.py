@@ -14,19 +14,18 @@ from lightning_fabric import Fabric
 from safetensors.torch import save_file
 from torch import nn
 
-from benchmark.api import VARIANTS, Method, Task
+from benchmark.api import VARIANTS, Method, Needs, Task
 from benchmark.config import parse
 from benchmark.data.pack import groups, read_columns
-from benchmark.files import atomic_path, read_json, write_json
+from benchmark.files import atomic_path, write_json
 from benchmark.predictions import Predictions
-from benchmark.provenance import package_versions, source_hash
+from benchmark.provenance import code_hash, package_versions
 from benchmark.registry import METHODS
 from benchmark.training import checkpoint
-from benchmark.training.data import Tensors, load_tensors
+from benchmark.training.data import Tensors, load_sets, load_tensors, logits_of
 from benchmark.training.fit import Fit, State
-from benchmark.training.job import Job
+from benchmark.training.job import RECORD, Job
 
-RECORD = "run.json"
 WEIGHTS = "weights.safetensors"
 LOG = "log.csv"
 PREDICTIONS = "predictions.npz"
@@ -40,12 +39,6 @@ def make_method(name: str, options: dict[str, Any]) -> Method:
     kind = METHODS.get(name)
     method: Method = kind(parse(kind.Settings, options, f"options of method {name!r}"))
     return method
-
-
-def is_finished(job: Job) -> bool:
-    """Whether the job's folder holds its result (a folder appears by one rename, so it is whole)."""
-    record = job.folder / RECORD
-    return record.is_file() and read_json(record)["fingerprint"] == job.fingerprint()
 
 
 def limit_threads(threads: int = 1) -> None:
@@ -62,14 +55,14 @@ def run(job: Job, report: Report) -> None:
     Raises:
         BenchmarkError: On bad settings or data, or a loss that is not finite.
     """
-    if is_finished(job):
+    if job.is_in(job.folder):
         return
     limit_threads()
     fabric = Fabric(accelerator="auto", devices=1, precision="32-true")
     method = make_method(job.method, job.options)
-    train, val = (load_tensors(job.pack, name, fabric.device) for name in ("train", "val"))
-    task = task_of(train, job.training.backbone)
-    fit = Fit(method, task, job.training, job.seed, train, val, fabric)
+    sets = load_sets(job.pack, method.needs, fabric.device)
+    task = task_of(sets.train, job.training.backbone)
+    fit = Fit(method, task, job.training, job.seed, sets, fabric)
     fingerprint = job.fingerprint()
     checkpoint.resume(fit, job.checkpoint, fingerprint)
 
@@ -86,7 +79,7 @@ def run(job: Job, report: Report) -> None:
 def task_of(train: Tensors, backbone: str) -> Task:
     """Shapes as the training images have them; the classes are those of their labels."""
     _, channels, height, width = train.image.shape
-    return Task(backbone, int(train.label.max()) + 1, channels, height, width)
+    return Task(backbone, int(train.label.max()) + 1, channels, height, width, len(train))
 
 
 def write_result(job: Job, fit: Fit, method: Method, task: Task, fingerprint: str) -> None:
@@ -97,30 +90,32 @@ def write_result(job: Job, fit: Fit, method: Method, task: Task, fingerprint: st
         save_file({name: value.contiguous().cpu() for name, value in state.best.items()}, folder / WEIGHTS)
         write_log(folder / LOG, state.log)
         best = state.log[state.best_epoch]
-        predictions(job, method.deploy(fit.plain), best.get("val_heatmap_loss")).write(folder / PREDICTIONS)
+        stored = predictions(job, method.deploy(fit.plain), method.needs, best.get("val_heatmap_loss"))
+        stored.write(folder / PREDICTIONS)
         facts = {
             "fingerprint": fingerprint,
             "task": vars(task),
             "seed": job.seed,
             "best_epoch": state.best_epoch,
-            "epochs": job.training.epochs,
+            "epochs": state.epoch,
             "device": str(fit.fabric.device.type),
             "data": job.pack_sha256,
-            "code": source_hash(),
+            "code": code_hash(job.method),
             "packages": package_versions(),
         }
         write_json(folder / RECORD, facts)
 
 
 def write_log(path: Path, log: list[dict[str, float]]) -> None:
-    """One row an epoch, in full precision."""
+    """One row an epoch, in full precision; a loss term that another phase has is left empty."""
+    names = list(dict.fromkeys(name for row in log for name in row))
     with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(log[0]), lineterminator="\n")
+        writer = csv.DictWriter(stream, fieldnames=names, lineterminator="\n")
         writer.writeheader()
-        writer.writerows({**row, "epoch": int(row["epoch"])} for row in log)
+        writer.writerows({**row, "epoch": int(row["epoch"]), "phase": int(row["phase"])} for row in log)
 
 
-def predictions(job: Job, model: nn.Module, heatmap_loss: float | None) -> Predictions:
+def predictions(job: Job, model: nn.Module, needs: Needs, heatmap_loss: float | None) -> Predictions:
     """Logits of every test variant, with what a statistic needs to know of each image."""
     model.eval()
     logits = {}
@@ -130,7 +125,8 @@ def predictions(job: Job, model: nn.Module, heatmap_loss: float | None) -> Predi
         columns, provenance = read_columns(job.pack, variant)
         tensors = load_tensors(job.pack, variant, next(model.parameters()).device)
         with torch.no_grad():
-            parts = [model(part.float() / 255) for part in torch.split(tensors.image, 256)]
+            pairs = zip(torch.split(tensors.image, 256), torch.split(tensors.mask, 256), strict=True)
+            parts = [logits_of(model, image.float() / 255, mask.float(), needs) for image, mask in pairs]
         logits[variant] = torch.cat(parts).cpu().numpy()[None]
         seen = seen or columns
     return Predictions(

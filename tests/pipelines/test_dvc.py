@@ -5,10 +5,10 @@ import importlib
 import pytest
 from repository import ROOT, run
 
+from benchmark import paths
 from benchmark.cell import Cell
 from benchmark.config import read_yaml
-from benchmark.provenance import TRAINING_CODE
-from pipelines import paths
+from benchmark.provenance import CODE
 
 SUITE = paths.SuitePaths()
 STAGES = read_yaml(ROOT / "dvc.yaml")["stages"]
@@ -24,6 +24,7 @@ def test_stage_names_are_the_product_of_the_lists(cells: list[Cell]) -> None:
     listed = run("dvc", "stage", "list", "--name-only", cwd=ROOT).split()
     expected = {"report", "check"}
     expected |= {f"{stage}@{cell.dataset}" for stage in ("fetch", "pack") for cell in cells}
+    expected |= {f"code@{cell.method}" for cell in cells}
     expected |= {f"inject@{cell.task}" for cell in cells}
     expected |= {f"{stage}@{cell.key}" for stage in ("train", "score") for cell in cells}
     assert sorted(listed) == sorted(expected)
@@ -44,15 +45,15 @@ def test_each_stage_is_a_short_program_of_its_name(stage: str) -> None:
     assert len((ROOT / "pipelines" / f"{stage}.py").read_text().splitlines()) <= 80
 
 
-def test_the_train_stage_depends_on_the_code_that_its_fingerprint_hashes() -> None:
-    code = [dep for dep in STAGES["train"]["deps"] if not dep.startswith("data/")]
-    assert sorted(code) == sorted(TRAINING_CODE)
+def test_training_depends_on_the_hash_of_its_code_and_the_hash_on_all_code_there_may_be() -> None:
+    assert sorted(STAGES["code"]["deps"]) == sorted(CODE)
+    assert [dep for dep in STAGES["train"]["deps"] if not dep.startswith("data/")] == STAGES["code"]["outs"]
 
 
 def test_outputs_lie_where_the_programs_write_them(cells: list[Cell]) -> None:
     def outs(stage: str, key: str) -> list[str]:
         names = [next(iter(out)) if isinstance(out, dict) else out for out in STAGES[stage]["outs"]]
-        return [name.replace("${key}", key).replace("${item.dataset}", key) for name in names]
+        return [name.replace("${key}", key).replace("${item.dataset}", key).replace("${item.method}", key) for name in names]
 
     for cell in cells:
         assert outs("fetch", cell.dataset) == [str(paths.raw(cell.dataset))]
@@ -62,6 +63,7 @@ def test_outputs_lie_where_the_programs_write_them(cells: list[Cell]) -> None:
             str(paths.biased(cell.task) / "manifest.csv"),
             str(SUITE.sample_sheet(cell.task)),
         ]
+        assert outs("code", cell.method) == [str(SUITE.code(cell.method))]
         assert outs("train", cell.key) == [str(SUITE.run(cell))]
         assert outs("score", cell.key) == [str(p(cell)) for p in (SUITE.predictions, SUITE.gallery, SUITE.facts)]
 

@@ -19,7 +19,8 @@ from benchmark.data.pack import write_columns
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_json, write_text
 from benchmark.summary import write_csv
-from benchmark.training.seed import RECORD, WEIGHTS
+from benchmark.training.job import RECORD
+from benchmark.training.seed import WEIGHTS
 from pipelines import mechanism, mechanism_figure, mechanism_tables
 
 GAPS = {

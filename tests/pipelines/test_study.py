@@ -5,12 +5,13 @@ import importlib
 import pytest
 from repository import ROOT, run
 
+from benchmark import paths
 from benchmark.claims import read_claims
 from benchmark.config import Suite, load, load_method, parse, read_yaml
 from benchmark.metrics.named import metric_named
-from benchmark.provenance import TRAINING_CODE
+from benchmark.provenance import CODE
 from benchmark.registry import METHODS
-from pipelines import mechanism, paths, score, train
+from pipelines import mechanism, score, train
 
 FOLDER = ROOT / "pipelines" / "hacking"
 SUITE = paths.SuitePaths("hacking")
@@ -22,6 +23,7 @@ def test_its_stages_are_the_product_of_its_lists_and_none_is_the_roots() -> None
     listed = run("dvc", "stage", "list", "--name-only", "pipelines/hacking/dvc.yaml", cwd=ROOT).split()
     names = {line.rpartition(":")[2] for line in listed}
     expected = {f"{stage}@{cell.key}" for stage in ("train", "score") for cell in CELLS}
+    expected |= {f"code@{cell.method}" for cell in CELLS}
     assert names == expected | {"report", "mechanism", "check"}
     assert "hacking" not in run("dvc", "stage", "list", "--name-only", cwd=ROOT)
 
@@ -36,10 +38,9 @@ def test_each_stage_runs_its_program_at_the_root_on_this_suite(stage: str) -> No
 
 
 def test_it_trains_on_the_roots_data_with_the_code_that_the_fingerprint_hashes() -> None:
-    code = [dep for dep in STAGES["train"]["deps"] if not dep.startswith("data/")]
-    assert sorted(code) == sorted(TRAINING_CODE)
-    data = {"data/biased/${item.dataset}-${item.bias}/pack.h5"}
-    assert set(STAGES["train"]["deps"]) - set(code) == data
+    assert sorted(STAGES["code"]["deps"]) == sorted(CODE)
+    data = "data/biased/${item.dataset}-${item.bias}/pack.h5"
+    assert sorted(STAGES["train"]["deps"]) == sorted([data, *STAGES["code"]["outs"]])
     assert any(
         "data/biased/${key}/pack.h5" in outs for outs in [read_yaml(ROOT / "dvc.yaml")["stages"]["inject"]["outs"]]
     )
@@ -87,7 +88,7 @@ def test_a_cell_is_trained_and_described_by_the_method_that_its_file_names(monke
     record = {
         "task": {"classes": 10},
         "seed": 0,
-        "best_epoch": 3,
+        "epochs": 3, "best_epoch": 3,
         "device": "cpu",
         "data": "d",
         "code": "c",

@@ -16,7 +16,7 @@ from benchmark.config import Training, parse
 from benchmark.errors import BenchmarkError
 from benchmark.predictions import Predictions
 from benchmark.training import seed as seed_module
-from benchmark.training.data import load_tensors, shifted
+from benchmark.training.data import load_sets, load_tensors, shifted
 from benchmark.training.fit import Fit, build
 
 TASK = Task("test_resnet", 3, 1, 28, 28)
@@ -25,7 +25,7 @@ TASK = Task("test_resnet", 3, 1, 28, 28)
 def fit_of(pack: Path, method: Method, seed: int = 0, **training: Any) -> Fit:
     settings = parse(Training, {**TRAINING, **training}, "test")
     fabric = Fabric(accelerator="cpu", devices=1)
-    return Fit(method, TASK, settings, seed, load_tensors(pack, "train"), load_tensors(pack, "val"), fabric)
+    return Fit(method, TASK, settings, seed, load_sets(pack, method.needs), fabric)
 
 
 def run_seed(pack: Path, folder: Path, **changes: Any) -> Path:

@@ -1,4 +1,4 @@
-"""Where everything lies, relative to the repository's root, which is the working directory of every stage."""
+"""Where everything lies in a project, relative to its root, which is the working directory of every program."""
 
 from __future__ import annotations
 
@@ -16,18 +16,22 @@ REFERENCE = RESULTS / "reference"
 
 
 def dataset_yaml(name: str) -> Path:
+    """Settings of a data set."""
     return CONFIGS / "datasets" / f"{check_name('dataset', name)}.yaml"
 
 
 def bias_yaml(name: str) -> Path:
+    """Settings of a bias."""
     return CONFIGS / "biases" / f"{check_name('bias', name)}.yaml"
 
 
 def raw(dataset: str) -> Path:
+    """Folder of the raw files of a data set."""
     return DATA / "raw" / check_name("dataset", dataset)
 
 
 def pack(dataset: str) -> Path:
+    """The pack of a data set."""
     return DATA / "packs" / f"{check_name('dataset', dataset)}.h5"
 
 
@@ -37,6 +41,7 @@ def biased(task: str) -> Path:
 
 
 def biased_pack(task: str) -> Path:
+    """The pack of a task: with the bias planted, in subsets."""
     return biased(task) / "pack.h5"
 
 
@@ -50,6 +55,11 @@ class SuitePaths:
     def params(self) -> Path:
         """The default suite's params lie at the root, another's in its folder."""
         return Path("params.yaml") if self.name == "default" else Path("pipelines") / self.name / "params.yaml"
+
+    @property
+    def pipeline(self) -> Path:
+        """The suite's stages."""
+        return self.params.with_name("dvc.yaml")
 
     @property
     def claims_yaml(self) -> Path:
@@ -70,6 +80,10 @@ class SuitePaths:
 
     def run(self, cell: Cell) -> Path:
         return RUNS / self.name / cell.key
+
+    def code(self, method: str) -> Path:
+        """Hash of the code of one configuration of a method."""
+        return RUNS / "code" / self.name / f"{check_name('method', method)}.json"
 
     def work(self, cell: Cell) -> Path:
         """Unfinished trainings: outside of DVC's outputs, which DVC deletes before a stage."""
