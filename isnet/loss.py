@@ -8,6 +8,7 @@ activation offset ``E``, foreground bounds ``C1`` and ``C2``.
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple
 
 import torch
@@ -93,10 +94,22 @@ def gwrp(values: Tensor, decay: float) -> Tensor:
     Source:
         Kolesnikov and Lampert 2016, "Seed, expand and constrain", eq. 4.
     """
-    ranked = values.sort(dim=-1, descending=True).values
-    rank = torch.arange(values.shape[-1], device=values.device, dtype=values.dtype)
+    ranked = values.topk(weighed(values, decay), dim=-1).values
+    rank = torch.arange(ranked.shape[-1], device=values.device, dtype=values.dtype)
     weight = torch.as_tensor(decay, dtype=values.dtype, device=values.device) ** rank
     return (ranked * weight).sum(-1) / weight.sum()
+
+
+def weighed(values: Tensor, decay: float) -> int:
+    """How many of the largest values have a weight: ``decay**rank`` is soon 0 in floating point.
+
+    For 0.9 that is at rank 980 in float32. Only these are sorted, which costs a tenth where there are 50 thousand.
+    """
+    size = values.shape[-1]
+    if not 0 < decay < 1:
+        return size if decay else 1
+    kind = torch.finfo(values.dtype)
+    return min(size, 2 + int(math.log(kind.smallest_normal * kind.eps) / math.log(decay)))
 
 
 def background_loss(heatmap: Tensor, mask: Tensor, decay: float = 0.9, offset: float = 1.0) -> Tensor:
