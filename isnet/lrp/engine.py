@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from isnet.lrp.composites import Composite
-from isnet.lrp.graph import LEAF, Way, edge_of, find_way, shape_at
+from isnet.lrp.graph import Way, edge_of, find_way, normed_relus
 from isnet.lrp.input_rules import HOOK, InputRule
 from isnet.lrp.rules import LINEAR, RULES, Settings, Step
-from isnet.lrp.rules.base import Grads, gates
+from isnet.lrp.rules.base import LEAF, Grads, gates, shape_at
 
 Observer = Callable[[Any, Mapping[int, Tensor], Grads], None]
 """Told of every node: what arrived at its outputs, and what it passed on."""
@@ -89,6 +89,10 @@ def walk(
     """
     first = input_rule.plan(way.order, way.x_node) if input_rule else {}
     layers = composite.plan(way) if composite else {}
+    # Not so where an observer is to see what passes between the two, and where either has another rule.
+    alone = observer is not None or settings.eps == 0 or settings.bn == "native"
+    pairs = {} if alone else normed_relus(way)
+    relus = {relu for norm, relu in pairs.items() if norm not in first}
     arrived: dict[Any, dict[int, Tensor]] = defaultdict(dict)
     root, output = edge_of(logits)
     arrived[root][output] = g
@@ -111,8 +115,10 @@ def walk(
                     special = extra if special is None else special + extra
             elif node in layers and composite is not None:
                 result = composite.apply(node, grads[0], layers, settings)
+            elif node in relus:
+                result = (grads[0],)
             else:
-                result = apply(node, grads, way.members, settings)
+                result = apply(node, grads, way.members, settings, pairs.get(node))
             if observer is not None:
                 observer(node, grads, result)
             send(node, result, way.members, arrived, g.dtype)
@@ -124,19 +130,15 @@ def walk(
         )
 
 
-def apply(node: Any, grads: Mapping[int, Tensor], members: frozenset[Any], settings: Settings) -> Grads:
-    """What one node passes on to each of its inputs."""
+def apply(
+    node: Any, grads: Mapping[int, Tensor], members: frozenset[Any], settings: Settings, relu: Any = None
+) -> Grads:
+    """What one node passes on to each of its inputs; a batch norm perhaps together with its ReLU."""
     name = node.name()
     if name in RULES:
         if 0 not in grads:
             raise UnsupportedNode(node, "its rule knows the first output only")
-        children = node.next_functions
-        step = Step(
-            node=node,
-            g=grads[0],
-            reaches=tuple(child in members for child, _ in children),
-            sizes=tuple(shape_at(child, index) for child, index in children),
-        )
+        step = Step(node, grads[0], tuple(child in members for child, _ in node.next_functions), relu)
         try:
             return RULES[name](step, settings)
         except ValueError as error:

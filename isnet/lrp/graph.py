@@ -11,10 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from isnet.lrp.rules.base import EITHER, GATES, LINEAR, WEIGHED
+from isnet.lrp.rules.base import BATCH_NORMS, EITHER, GATES, LINEAR, WEIGHED
 
 PASSES = LINEAR | WEIGHED | {"CatBackward0", "DivBackward0"}
-LEAF = "torch::autograd::AccumulateGrad"
 Edge = tuple[Any, int]
 
 
@@ -123,11 +122,16 @@ def is_factor(gate: Any, users: Mapping[Any, list[Any]], strengths: Mapping[Any,
     return True
 
 
-def shape_at(node: Any, index: int) -> torch.Size | None:
-    """The shape of the tensor whose gradient enters ``node`` at ``index``."""
-    if node is None:
-        return None
-    if node.name() == LEAF:
-        shape: torch.Size = node.variable.shape
-        return shape
-    return torch.Size(node._input_metadata[index].shape)
+def normed_relus(way: Way) -> dict[Any, Any]:
+    """Each batch norm whose result nobody explains and only a ReLU reads, to that ReLU: the walk takes both at once."""
+    users: dict[Any, list[Any]] = defaultdict(list)
+    for node in way.order:
+        for child, _ in node.next_functions:
+            users[child].append(node)
+    return {
+        node: users[node][0]
+        for node in way.order
+        if node.name() in BATCH_NORMS
+        and (node, 0) not in way.goals
+        and [user.name() for user in users[node]] == ["ReluBackward0"]
+    }

@@ -1,4 +1,4 @@
-"""The three operations of a relevance pass that need a backward of their own: exact, and cheaper than autograd's.
+"""The operations of a relevance pass that need a backward of their own: exact, and cheaper than autograd's.
 
 Notation: ``g`` is the quantity that is carried backward; the relevance of a tensor ``a`` is ``R = a * g``.
 ``h`` is the adjoint of a kernel's result in the second backward.
@@ -6,14 +6,23 @@ Notation: ``g`` is the quantity that is carried backward; the relevance of a ten
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import FunctionCtx
 
-aten = torch.ops.aten
+from isnet.lrp.convolutions import Geometry, to_input, to_output, to_weight
+
+Call = TypeVar("Call", bound=Callable[..., Tensor])
+
+
+def known_signature(forward: Call) -> Call:
+    """Lets :func:`inspect.signature` find what ``Function.apply`` asks of it at every call: half of the call's time."""
+    forward.__signature__ = inspect.signature(forward)  # type: ignore[attr-defined]
+    return forward
 
 
 def channel_view(s: Tensor, like: Tensor) -> Tensor:
@@ -31,6 +40,16 @@ def only_g(g: int | None, *others: int | None) -> None:
         raise ValueError(f"only g may differ between the maps of one pass, got batch dimensions {(g, *others)}")
 
 
+def over_maps(h: Tensor, g: Tensor, like: Tensor) -> Tensor:
+    """``h * g`` in the shape of ``like``, summed over maps beside each other without a product of their size."""
+    if h.dim() == like.dim():
+        return h * g
+    total = h[0] * g[0]
+    for one, other in zip(h[1:], g[1:], strict=True):
+        total.addcmul_(one, other)
+    return total
+
+
 class EpsilonReLU(Function):
     r"""ReLU under the epsilon rule: :math:`g\,y/(y+\epsilon)` with ``y`` the ReLU's output.
 
@@ -38,6 +57,7 @@ class EpsilonReLU(Function):
     """
 
     @staticmethod
+    @known_signature
     def forward(g: Tensor, y: Tensor, eps: float) -> Tensor:
         return g * (y / (y + eps))
 
@@ -54,8 +74,7 @@ class EpsilonReLU(Function):
         to_g = h * (y / stabilised) if ctx.needs_input_grad[0] else None
         to_y = None
         if ctx.needs_input_grad[1]:
-            both = h * g if g.dim() == y.dim() else (h * g).sum(0)  # summed over maps that share y
-            to_y = both.mul_(ctx.eps).div_(stabilised).div_(stabilised)
+            to_y = over_maps(h, g, y).mul_(ctx.eps).div_(stabilised).div_(stabilised)
         return to_g, to_y, None
 
     @staticmethod
@@ -71,6 +90,50 @@ def epsilon_relu(g: Tensor, y: Tensor, eps: float) -> Tensor:
     return result
 
 
+class NormedReLU(Function):
+    r"""Batch norm and the ReLU behind it, walked at once: :math:`g\,s\,y/(y+\epsilon)`, one factor ``s`` a channel.
+
+    :class:`EpsilonReLU`, then :class:`ChannelScale`, without keeping what is between them; several maps share all but
+    two products.
+    """
+
+    @staticmethod
+    @known_signature
+    def forward(g: Tensor, y: Tensor, s: Tensor, eps: float) -> Tensor:
+        return g * (y / (y + eps)).mul_(channel_view(s, y))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        g, y, s, ctx.eps = inputs
+        ctx.save_for_backward(g, y, s)
+
+    @staticmethod
+    def backward(ctx: Any, *adjoint: Any) -> tuple[Tensor | None, ...]:
+        (h,) = adjoint
+        g, y, s = ctx.saved_tensors
+        stabilised, scale = y + ctx.eps, channel_view(s, y)
+        share = y / stabilised
+        to_g = h * (share * scale) if ctx.needs_input_grad[0] else None
+        to_y = to_s = None
+        if any(ctx.needs_input_grad[1:3]):
+            both = over_maps(h, g, y)
+            to_s = (both * share).sum(dim=[0, *range(2, y.dim())])
+            to_y = (both / stabilised).mul_(scale * ctx.eps).div_(stabilised)
+        return to_g, to_y, to_s, None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, g: Tensor, y: Tensor, s: Tensor, eps: float) -> tuple[Tensor, int]:
+        """As :meth:`EpsilonReLU.vmap`."""
+        only_g(*in_dims[:3])
+        return NormedReLU.apply(g.movedim(in_dims[0], 0), y, s, eps), 0  # type: ignore[no-untyped-call]
+
+
+def normed_relu(g: Tensor, y: Tensor, s: Tensor, eps: float) -> Tensor:
+    """:class:`NormedReLU` of ``g`` and the ReLU's output ``y`` ``[B, C, ...]``, and ``s`` ``[C]``."""
+    result: Tensor = NormedReLU.apply(g, y, s, eps)  # type: ignore[no-untyped-call]
+    return result
+
+
 class ConvInput(Function):
     """A convolution walked backward, ``g -> W^T g``, linear in ``g`` and in ``W``.
 
@@ -79,10 +142,9 @@ class ConvInput(Function):
     """
 
     @staticmethod
-    def forward(g: Tensor, w: Tensor, x: Tensor, geometry: tuple[Any, ...]) -> Tensor:
-        only_input = [True, False, False]
-        result: Tensor = aten.convolution_backward(g, x, w, None, *geometry, only_input)[0]
-        return result
+    @known_signature
+    def forward(g: Tensor, w: Tensor, x: Tensor, geometry: Geometry) -> Tensor:
+        return to_input(g, w, x, geometry)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -93,16 +155,12 @@ class ConvInput(Function):
     def backward(ctx: Any, *adjoint: Any) -> tuple[Tensor | None, ...]:
         (h,) = adjoint
         g, w = ctx.saved_tensors
-        to_g = to_w = None
-        if ctx.needs_input_grad[0]:
-            to_g = aten.convolution(h, w, None, *ctx.geometry)
-        if ctx.needs_input_grad[1]:
-            only_weight = [False, True, False]
-            to_w = aten.convolution_backward(g, h, w, None, *ctx.geometry, only_weight)[1]
+        to_g = to_output(h, w, ctx.geometry, like=g) if ctx.needs_input_grad[0] else None
+        to_w = to_weight(g, h, w, ctx.geometry) if ctx.needs_input_grad[1] else None
         return to_g, to_w, None, None
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, g: Tensor, w: Tensor, x: Tensor, geometry: tuple[Any, ...]) -> tuple[Tensor, int]:
+    def vmap(info: Any, in_dims: Any, g: Tensor, w: Tensor, x: Tensor, geometry: Geometry) -> tuple[Tensor, int]:
         """``K`` maps are one larger batch."""
         only_g(*in_dims[:3])
         maps, images = info.batch_size, x.shape[0]
@@ -111,7 +169,7 @@ class ConvInput(Function):
         return result.view(maps, images, *result.shape[1:]), 0
 
 
-def conv_input(g: Tensor, w: Tensor, x: Tensor, geometry: tuple[Any, ...]) -> Tensor:
+def conv_input(g: Tensor, w: Tensor, x: Tensor, geometry: Geometry) -> Tensor:
     """:class:`ConvInput` of ``g`` ``[B, O, ...]``; of the input ``x`` only the shape is used."""
     result: Tensor = ConvInput.apply(g, w, x, geometry)  # type: ignore[no-untyped-call]
     return result
@@ -121,6 +179,7 @@ class ChannelScale(Function):
     """``g * s`` with one factor a channel; the gradient of ``s`` sums over everything else at once."""
 
     @staticmethod
+    @known_signature
     def forward(g: Tensor, s: Tensor) -> Tensor:
         return g * channel_view(s, g)
 

@@ -19,14 +19,13 @@ from torch import Tensor
 
 from isnet.lrp.api import relevance, start
 from isnet.lrp.engine import plan
-from isnet.lrp.graph import LEAF
 from isnet.lrp.input_rules import bias_of
 from isnet.lrp.kernels import channel_view
 from isnet.lrp.rules import LINEAR, Settings, Step
 from isnet.lrp.rules.activations import RATIOS
 from isnet.lrp.rules.attention import FUSED, attention_scale, attention_weights
-from isnet.lrp.rules.base import SOFTMAX, Attention, BatchNorm, Grads
-from isnet.lrp.rules.norms import BATCH_NORMS, batch_norm_affine
+from isnet.lrp.rules.base import BATCH_NORMS, LEAF, SOFTMAX, Attention, BatchNorm, Grads
+from isnet.lrp.rules.norms import batch_norm_affine
 
 STABILISED = {
     "ReluBackward0", "ClampBackward1", "ClampMinBackward0", "TanhBackward0", "LeakyReluBackward1", "EluBackward1",
@@ -97,7 +96,7 @@ def shares(
 ) -> list[tuple[str, float]]:
     """What one node keeps, by account: the relevance at its output less that at its inputs."""
     name, g = node.name(), arrived[min(arrived)].detach()
-    step = Step(node, g, (), ())
+    step = Step(node, g, ())
     if name in STABILISED:
         # With g_z = g_y (f/z) |z|/(|z| + eps), y g_y - z g_z = eps sgn(z) g_z; the result has the sign of its input.
         z = step.saved("result") if hasattr(node, "_saved_result") else step.saved("self")

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from isnet.lrp.composites.layers import CONVOLUTION, Place, find_layers, read
 from isnet.lrp.composites.rules import AlphaBeta, Epsilon, Gamma, Rule, share
+from isnet.lrp.convolutions import Geometry
 from isnet.lrp.graph import Way
-from isnet.lrp.input_rules import Box, First, InputRule, stabilise
-from isnet.lrp.kernels import channel_view, conv_input
+from isnet.lrp.input_rules import Box, First, InputRule, back_twice, stabilise
+from isnet.lrp.kernels import channel_view
 from isnet.lrp.rules.base import Grads, Settings
 
 aten = torch.ops.aten
@@ -37,19 +38,19 @@ class FirstLayer(InputRule):
     bias: bool = True
 
     def boxed(
-        self, x: Tensor, weight: Tensor, bias: Tensor | None, z: Tensor, g: Tensor, shape: tuple[Any, ...], eps: float
+        self, x: Tensor, weight: Tensor, bias: Tensor | None, z: Tensor, g: Tensor, shape: Geometry, eps: float
     ) -> Tensor:
         low, high = self.bound(self.low, x), self.bound(self.high, x)
-        up, down = weight.clamp(min=0), weight.clamp(max=0)
+        up = weight.clamp(min=0)
+        down = weight - up
         total = z - aten.convolution(low, up, None, *shape) - aten.convolution(high, down, None, *shape)
         if bias is not None and not self.bias:
             total = total - channel_view(bias, total)
         elif bias is not None and (self.low, self.high) == (0.0, 1.0):
             total = total - channel_view(bias.clamp(max=0), total)
         shares = g * (z / stabilise(total, self.eps))
-        to_low, to_high = (conv_input(shares, part, x, shape) for part in (up, down))
-        result: Tensor = x * conv_input(shares, weight, x, shape) - low * to_low - high * to_high
-        return result
+        to_low, to_high = back_twice(shares, up, down, x, shape)
+        return (x - low) * to_low + (x - high) * to_high
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from isnet.lrp.graph import LEAF, Way
+from isnet.lrp.convolutions import Geometry
+from isnet.lrp.graph import Way
 from isnet.lrp.input_rules import HOOK, after_hooks
 from isnet.lrp.kernels import channel_view, conv_input
-from isnet.lrp.rules.base import Settings
+from isnet.lrp.rules.base import BATCH_NORMS, LEAF, Settings
 from isnet.lrp.rules.linear import geometry
-from isnet.lrp.rules.norms import BATCH_NORMS, batch_norm_affine
+from isnet.lrp.rules.norms import batch_norm_affine
 
 aten = torch.ops.aten
 CONVOLUTION = "ConvolutionBackward0"
@@ -88,7 +89,7 @@ class Layer:
     z: Tensor
     rectified: bool
     nonnegative: bool
-    shape: tuple[Any, ...] | None
+    shape: Geometry | None
 
     def forward(self, a: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """``a w + b``."""
@@ -99,7 +100,7 @@ class Layer:
         return share @ weight.t() if self.shape is None else conv_input(share, weight, self.a.detach(), self.shape)
 
 
-def forward(a: Tensor, weight: Tensor, bias: Tensor | None, shape: tuple[Any, ...] | None) -> Tensor:
+def forward(a: Tensor, weight: Tensor, bias: Tensor | None, shape: Geometry | None) -> Tensor:
     """``a w + b`` of a convolution, or of a dense layer, which has no ``shape``."""
     if shape is not None:
         result: Tensor = aten.convolution(a, weight, bias, *shape)
@@ -140,7 +141,7 @@ def find_layers(way: Way) -> dict[Any, Place | None]:
     return found
 
 
-def following(node: Any, users: Mapping[Any, Sequence[Any]], names: Sequence[str]) -> Any:
+def following(node: Any, users: Mapping[Any, Sequence[Any]], names: Container[str]) -> Any:
     """The only user of ``node``, if it has one of these names."""
     after = after_hooks(node, users)
     return after[0] if len(after) == 1 and after[0].name() in names else None

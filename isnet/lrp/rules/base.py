@@ -37,7 +37,7 @@ class Settings:
     attention: Attention = "attnlrp"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Step:
     """One node of the walk.
 
@@ -45,18 +45,36 @@ class Step:
         node: The autograd node.
         g: What arrived at its first output.
         reaches: For each input of the node, whether a path leads on to an explained tensor.
-        sizes: For each input of the node, its shape, where autograd recorded one.
+        relu: Of a batch norm, the ReLU behind it, if that has passed ``g`` on unchanged and left its share to the norm.
     """
 
     node: Any
     g: Tensor
     reaches: tuple[bool, ...]
-    sizes: tuple[torch.Size | None, ...]
+    relu: Any = None
+
+    @property
+    def sizes(self) -> tuple[torch.Size | None, ...]:
+        """For each input of the node, its shape, where autograd recorded one."""
+        return tuple(shape_at(child, index) for child, index in self.node.next_functions)
 
     def saved(self, name: str) -> Any:
         """What the forward saved, in the precision of ``g``: the pass keeps float32 where the forward was autocast."""
         value = getattr(self.node, f"_saved_{name}")
         return value.to(self.g.dtype) if isinstance(value, Tensor) and value.is_floating_point() else value
+
+
+LEAF = "torch::autograd::AccumulateGrad"
+
+
+def shape_at(node: Any, index: int) -> torch.Size | None:
+    """The shape of the tensor whose gradient enters ``node`` at ``index``."""
+    if node is None:
+        return None
+    if node.name() == LEAF:
+        shape: torch.Size = node.variable.shape
+        return shape
+    return torch.Size(node._input_metadata[index].shape)
 
 
 Rule = Callable[[Step, Settings], Grads]
@@ -99,6 +117,8 @@ EITHER = frozenset({"TanhBackward0"})
 
 WEIGHED = frozenset({"MulBackward0", "AddcmulBackward0", "BmmBackward0", "MmBackward0", "BaddbmmBackward0"})
 """Where a gate meets what it weighs."""
+
+BATCH_NORMS = frozenset({"NativeBatchNormBackward0", "CudnnBatchNormBackward0", "MiopenBatchNormBackward0"})
 
 SOFTMAX = frozenset({"SoftmaxBackward0", "SafeSoftmaxBackward0"})
 

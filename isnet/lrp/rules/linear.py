@@ -6,14 +6,14 @@ from typing import Any
 
 import torch
 
+from isnet.lrp.convolutions import Geometry
 from isnet.lrp.kernels import conv_input
 from isnet.lrp.rules.base import Grads, Settings, Step, rule
 
 
-def geometry(node: Any) -> tuple[Any, ...]:
-    """The arguments that a convolution and its backward share."""
-    names = ("stride", "padding", "dilation", "transposed", "output_padding", "groups")
-    return tuple(getattr(node, f"_saved_{name}") for name in names)
+def geometry(node: Any) -> Geometry:
+    """That of a convolution's node."""
+    return Geometry(*(getattr(node, f"_saved_{name}") for name in Geometry._fields))
 
 
 @rule("ConvolutionBackward0")

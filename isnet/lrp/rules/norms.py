@@ -12,10 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from isnet.lrp.kernels import channel_scale, channel_view
-from isnet.lrp.rules.base import Grads, Settings, Step, rule
-
-BATCH_NORMS = ("NativeBatchNormBackward0", "CudnnBatchNormBackward0", "MiopenBatchNormBackward0")
+from isnet.lrp.kernels import channel_scale, channel_view, normed_relu
+from isnet.lrp.rules.base import BATCH_NORMS, Grads, Settings, Step, rule
 
 
 def batch_norm_affine(node: Any, settings: Settings, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -48,7 +46,9 @@ def batch_norm(step: Step, settings: Settings) -> Grads:
         native: Grads = step.node(step.g, *[None] * (outputs - 1))
         return native
     scale, _ = batch_norm_affine(step.node, settings, step.g.dtype)
-    return channel_scale(step.g, scale), None, None
+    if step.relu is None:
+        return channel_scale(step.g, scale), None, None
+    return normed_relu(step.g, step.relu._saved_result.to(step.g.dtype), scale, settings.eps), None, None
 
 
 def with_gradient(inverse: Tensor, power: Tensor) -> Tensor:
