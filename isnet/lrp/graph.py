@@ -58,23 +58,24 @@ def find_way(root: Any, x: Edge, hidden: Mapping[Edge, int], gates: frozenset[st
     targets = {node for node, _ in hidden} | {x[0]}
     users: dict[Any, list[Any]] = defaultdict(list)
     finished: list[Any] = []
-    seen: set[Any] = set()
+    read: dict[Any, list[Any]] = {}
     stack: list[tuple[Any, bool]] = [(root, False)]
     while stack:
         node, expanded = stack.pop()
         if expanded:
             finished.append(node)
-        elif node not in seen:
-            seen.add(node)
+        elif node not in read:
+            read[node] = inputs_of(node) if node is not x[0] else []
             stack.append((node, True))
-            for child in inputs_of(node) if node is not x[0] else ():
+            for child in read[node]:
                 users[child].append(node)
                 stack.append((child, False))
-    strengths = graded(finished, targets, gates)
+    perhaps_cut = {node for node in finished if node.name() in gates}
+    strengths = graded(finished, targets, gates) if perhaps_cut else {}
     leads: set[Any] = set()
     for node in finished:
-        cut = node.name() in gates and is_factor(node, users, strengths)
-        if node in targets or (not cut and any(child in leads for child in inputs_of(node))):
+        cut = node in perhaps_cut and is_factor(node, users, strengths)
+        if node in targets or (not cut and not leads.isdisjoint(read[node])):
             leads.add(node)
     order = [node for node in reversed(finished) if node in leads]
     return Way(order, frozenset(leads), {**hidden, x: 0}, x[0])
