@@ -112,13 +112,18 @@ class NormedReLU(Function):
         (h,) = adjoint
         g, y, s = ctx.saved_tensors
         stabilised, scale = y + ctx.eps, channel_view(s, y)
-        share = y / stabilised
-        to_g = h * (share * scale) if ctx.needs_input_grad[0] else None
-        to_y = to_s = None
-        if any(ctx.needs_input_grad[1:3]):
+        to_g = to_y = to_s = None
+        if any(ctx.needs_input_grad[1:3]):  # first, and each tensor let go: at the stem all of the pass is still kept
             both = over_maps(h, g, y)
-            to_s = (both * share).sum(dim=[0, *range(2, y.dim())])
-            to_y = (both / stabilised).mul_(scale * ctx.eps).div_(stabilised)
+            both = both / stabilised
+            to_s = (both * y).sum(dim=[0, *range(2, y.dim())])
+            to_y = both / stabilised
+            del both
+            to_y.mul_(scale * ctx.eps)
+        if ctx.needs_input_grad[0]:
+            share = y / stabilised
+            del stabilised
+            to_g = h * share.mul_(scale)
         return to_g, to_y, to_s, None
 
     @staticmethod
