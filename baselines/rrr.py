@@ -35,9 +35,9 @@ from torch.nn.functional import batch_norm, cross_entropy
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from torch.overrides import TorchFunctionMode
 
+from baselines.masks import point_and_mask
 from benchmark.api import Batch, Method, Needs, Options
-from benchmark.errors import BenchmarkError
-from isnet.path import Kind, towards
+from isnet.path import Kind
 
 BATCH_NORM = inspect.signature(batch_norm)
 
@@ -57,18 +57,17 @@ class RRR(Method):
     source = "Ross, Hughes and Doshi-Velez 2017, IJCAI (arXiv 1703.03717), eq. 2"
 
     def loss(self, network: nn.Module, batch: Batch, rng: torch.Generator) -> Mapping[str, Tensor]:
-        if batch.mask is None:
-            raise BenchmarkError("masks of an RRR batch", expected="masks", do="Set needs.masks on the method.")
         o = self.settings
+        x, mask = point_and_mask(o.path, batch, rng)
         twice = o.statistics == "constant" and network.training and has_batch_norm(network)
         with torch.enable_grad():  # validation runs without gradients, but the penalty is one
-            x = towards(o.path, batch.image, batch.mask, rng).detach().requires_grad_()
+            x = x.detach().requires_grad_()
             # Fused attention has no second backward.
             with sdpa_kernel(SDPBackend.MATH), ConstantStatistics() if twice else nullcontext():
                 explained = network(x)
             slope = input_gradient(explained, x, create_graph=network.training)
             logits = network(x.detach()) if twice else explained
-        penalty = ((1 - batch.mask) * slope).square().flatten(1).sum(1).mean()
+        penalty = ((1 - mask) * slope).square().flatten(1).sum(1).mean()
         classification = cross_entropy(logits, batch.label)
         return {
             "loss": classification + o.penalty_weight * penalty,
@@ -91,6 +90,7 @@ class ConstantStatistics(TorchFunctionMode):
         call = BATCH_NORM.bind(*args, **(kwargs or {})).arguments
         if call["training"]:
             x = call["input"].detach()
+            x = x.to(torch.promote_types(x.dtype, torch.float32))  # statistics are never of low precision
             variance, mean = torch.var_mean(x, [d for d in range(x.dim()) if d != 1], correction=0)
             call.update(running_mean=mean, running_var=variance, training=False)
         return batch_norm(**call)

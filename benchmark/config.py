@@ -121,7 +121,7 @@ def load(model: type[Model], path: Path) -> Model:
 def load_bias(path: Path) -> Bias:
     """The bias of a YAML; the registered bias is the file's name, or what its key ``bias`` names.
 
-    So ``corner90.yaml`` can plant the marks of ``corner`` in nine images of ten.
+    So ``corner98.yaml`` can plant the marks of ``corner`` with a correlation below 1.
 
     Raises:
         BenchmarkError: As :func:`load`, or if nothing is registered under the name.

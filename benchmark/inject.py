@@ -1,8 +1,8 @@
 """From a pack to a biased pack: training and validation with the bias, the test set in its variants.
 
-All variants show the *same* test images: ``iid`` with marks as in training, ``ood`` without a mark, ``deceiving`` with the
-mark of another class, drawn uniformly for each image. ``balanced`` shows the validation images with marks drawn
-uniformly from all classes: there the bias says nothing.
+All variants show the *same* test images: ``iid`` with marks as in training, ``ood`` without a mark, ``deceiving`` with
+the mark of another class, drawn uniformly for each image. ``balanced`` shows the validation images with all marks
+equally often in every class: there the bias says nothing.
 """
 
 from __future__ import annotations
@@ -65,6 +65,15 @@ def correlated(label: Ints, classes: int, correlation: float, rng: np.random.Gen
     return np.where(rng.random(len(label)) < correlation, label, derange(label, classes, rng))
 
 
+def balance(label: Ints, classes: int, rng: np.random.Generator) -> Ints:
+    """Codes without regard to the label: within every class all codes come equally often, or once more or less."""
+    code = np.empty_like(label)
+    for k in np.unique(label):
+        rows = np.flatnonzero(label == k)
+        code[rows] = rng.permutation((np.arange(len(rows)) + rng.integers(classes)) % classes)
+    return code
+
+
 def plant(images: Images, code: Ints, bias: Bias, classes: int, rng: np.random.Generator) -> Subset:
     """Plants the marks of ``code`` and holds the bias to its contract.
 
@@ -101,5 +110,5 @@ def inject(images: Images, bias: Bias, rng: np.random.Generator) -> dict[str, Su
         "iid": as_in_training(test),
         "ood": Subset(test, np.zeros_like(test.mask), unmarked),
         "deceiving": plant(test, derange(test.label, classes, rng), bias, classes, rng),
-        "balanced": plant(val, rng.integers(0, classes, size=len(val)), bias, classes, rng),
+        "balanced": plant(val, balance(val.label, classes, rng), bias, classes, rng),
     }

@@ -25,6 +25,11 @@ def bias_yaml(name: str) -> Path:
     return CONFIGS / "biases" / f"{check_name('bias', name)}.yaml"
 
 
+def search_yaml(method: str) -> Path:
+    """Which settings of a method are tuned, and within which ranges."""
+    return CONFIGS / "search" / f"{check_name('method', method)}.yaml"
+
+
 def raw(dataset: str) -> Path:
     """Folder of the raw files of a data set."""
     return DATA / "raw" / check_name("dataset", dataset)
@@ -88,6 +93,15 @@ class SuitePaths:
     def work(self, cell: Cell) -> Path:
         """Unfinished trainings: outside of DVC's outputs, which DVC deletes before a stage."""
         return RUNS / ".work" / self.name / cell.key
+
+    def tuning(self, cell: Cell) -> Path:
+        """The log of a method's trials."""
+        folder = RESULTS / "tune" if self.name == "default" else RESULTS / "tune" / self.name
+        return folder / cell.task / f"{cell.method}.csv"
+
+    def tuning_work(self, cell: Cell) -> Path:
+        """The trials of a method, finished and unfinished."""
+        return RUNS / ".work" / "tune" / self.name / cell.key
 
     def predictions(self, cell: Cell) -> Path:
         return self.results / "predictions" / f"{cell.key}.npz"

@@ -1,22 +1,25 @@
 """Names to objects, lazily: our own by ``"module:attribute"``, other packages' by entry point.
 
-Listing a registry imports nothing. A plug-in that cannot be imported is kept as broken with its error and
-raises only when somebody asks for it.
+Listing a registry imports nothing. A broken plug-in (a bad name, a name that somebody else has, code that does not
+import or does not fit the contract) is listed with its error, and raises only when somebody asks for it.
 """
 
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from operator import attrgetter
 from typing import Any
 
+from benchmark.api import Bias, Dataset, Method, Metric
 from benchmark.cell import check_name
 from benchmark.errors import BenchmarkError, raise_unknown
 
+BUILT_IN = "built-in"
 NO_PLUGINS = "SHORTCUT_BENCH_NO_PLUGINS"
 
 
@@ -27,15 +30,20 @@ class Entry:
     Attributes:
         target: ``module:attribute``.
         origin: ``built-in`` or the name and version of the distribution that brings it.
+        error: Why it cannot be used, as far as that is known without importing it.
     """
 
     name: str
     target: str
     origin: str
+    error: BenchmarkError | None = None
 
     def load(self) -> Any:
         module, _, attribute = self.target.partition(":")
         return attrgetter(attribute)(importlib.import_module(module))
+
+    def __str__(self) -> str:
+        return f"{self.target} ({self.origin})"
 
 
 class Registry:
@@ -46,6 +54,8 @@ class Registry:
         builtin: Name to ``"module:attribute"``.
         group: Entry-point group of other packages' extensions; ``None`` for no plug-ins.
         plugins: Entry points to use instead of the installed ones (for tests).
+        contract: What everything registered must be: a subclass of this class (an instance where it is ``Metric``),
+            or with ``None`` a function.
     """
 
     def __init__(
@@ -54,8 +64,9 @@ class Registry:
         builtin: Mapping[str, str],
         group: str | None = None,
         plugins: tuple[EntryPoint, ...] | None = None,
+        contract: type | None = None,
     ) -> None:
-        self.kind, self.group = kind, group
+        self.kind, self.group, self.contract = kind, group, contract
         self._builtin = dict(builtin)
         self._given = plugins
         self._table: dict[str, Entry] | None = None
@@ -68,29 +79,34 @@ class Registry:
         return tuple(entry_points(group=self.group))
 
     def table(self) -> Mapping[str, Entry]:
-        """All entries by name.
-
-        Raises:
-            BenchmarkError: If two origins claim one name, or a name breaks the cell rule.
-        """
+        """All entries by name, the broken ones too."""
         if self._table is None:
-            table = {
-                name: Entry(check_name(self.kind, name), target, "built-in") for name, target in self._builtin.items()
+            self._table = {
+                name: Entry(check_name(self.kind, name), target, BUILT_IN) for name, target in self._builtin.items()
             }
             for point in self._plugins():
-                origin = f"{point.dist.name} {point.dist.version}" if point.dist else "entry point"
-                entry = Entry(check_name(self.kind, point.name), point.value, origin)
-                if point.name in table:
-                    first = table[point.name]
-                    raise BenchmarkError(
-                        f"{self.kind} {point.name!r} is registered twice",
-                        got=f"{first.target} ({first.origin}) and {entry.target} ({entry.origin})",
-                        expected="one origin a name",
-                        do=f"Rename one, uninstall one, or set {NO_PLUGINS}=1.",
-                    )
-                table[point.name] = entry
-            self._table = table
+                self._add(point, self._table)
         return self._table
+
+    def _add(self, point: EntryPoint, table: dict[str, Entry]) -> None:
+        origin = f"{point.dist.name} {point.dist.version}" if point.dist else "entry point"
+        entry = Entry(point.name, point.value, origin)
+        try:
+            check_name(self.kind, point.name)
+        except BenchmarkError as error:
+            told = BenchmarkError(f"{error.what}, of {entry}", got=error.got, expected=error.expected, do=error.do)
+            entry = replace(entry, error=told)
+        first = table.get(point.name)
+        if first is None:
+            table[point.name] = entry
+        elif first != entry:  # a distribution that is installed twice on the path is still one
+            twice = BenchmarkError(
+                f"{self.kind} {point.name!r} is registered twice",
+                got=f"{first} and {entry}",
+                expected="one origin a name",
+                do=f"Rename one, uninstall one, or set {NO_PLUGINS}=1.",
+            )
+            table[point.name] = replace(first, error=twice)
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self.table()))
@@ -98,11 +114,11 @@ class Registry:
     def __contains__(self, name: object) -> bool:
         return name in self.table()
 
-    def get(self, name: str) -> Any:
-        """Imports and returns what is registered under ``name``.
+    def entry(self, name: str) -> Entry:
+        """Where a name comes from.
 
         Raises:
-            BenchmarkError: If the name is unknown (with close names) or its code does not import.
+            BenchmarkError: If it is unknown (with close names), no name for a cell, or two packages claim it.
         """
         entry = self.table().get(name)
         if entry is None:
@@ -110,23 +126,78 @@ class Registry:
                 self.kind,
                 name,
                 self.table(),
-                do=f"Or install the package that brings it (entry-point group {self.group!r}).",
+                do=f"Or install the package that brings it (pip install ...; entry-point group {self.group!r}).",
             )
+        if entry.error is not None:
+            raise entry.error
+        return entry
+
+    def get(self, name: str) -> Any:
+        """Imports and returns what is registered under ``name``.
+
+        Raises:
+            BenchmarkError: As :meth:`entry`; or if its code does not import or does not fit the contract.
+        """
+        entry = self.entry(name)
         try:
-            return entry.load()
+            found = entry.load()
         except Exception as error:
             raise BenchmarkError(
                 f"{self.kind} {name!r} ({entry.origin}) cannot be imported from {entry.target!r}",
                 got=f"{type(error).__name__}: {error}",
                 do="Fix or uninstall the package that brings it.",
             ) from error
+        if not self._fits(found) or (isinstance(found, Metric) and found.name != name):
+            raise BenchmarkError(
+                f"{self.kind} {name!r} does not fit the contract: {entry}",
+                got=found,
+                expected=self._expected(),
+                do="See benchmark/api.",
+            )
+        return found
+
+    def working(self) -> dict[str, Any]:
+        """Everything that can be used, imported, by name: who asks for all is not stopped by a broken plug-in.
+
+        Raises:
+            BenchmarkError: If something of ours is broken or claimed by a plug-in: results would change without it.
+        """
+        found = {}
+        for name, entry in self.table().items():
+            try:
+                found[name] = self.get(name)
+            except BenchmarkError:
+                if entry.origin == BUILT_IN:
+                    raise
+        return found
+
+    def _fits(self, found: object) -> bool:
+        if self.contract is None:
+            return callable(found)
+        if self.contract is Metric:
+            return isinstance(found, Metric)
+        return inspect.isclass(found) and issubclass(found, self.contract) and not inspect.isabstract(found)
+
+    def _expected(self) -> str:
+        if self.contract is None:
+            return "a function"
+        name = f"{self.contract.__module__}.{self.contract.__qualname__}"
+        if self.contract is Metric:
+            return f"an instance of {name} with the name under which it is registered"
+        return f"a subclass of {name} that leaves nothing abstract"
 
 
 METHODS = Registry(
     "method",
     {
+        "ag_sononet": "baselines.ag_sononet:AGSononet",
+        "bg_swap": "baselines.bg_swap:BackgroundSwap",
+        "cdep": "baselines.cdep:CDEP",
+        "dfr": "baselines.dfr:DFR",
         "erm": "baselines.erm:ERM",
         "gain": "baselines.gain:GAIN",
+        "group_dro": "baselines.group_dro:GroupDRO",
+        "ham": "baselines.ham:HAM",
         "isnet": "baselines.isnet:ISNet",
         "isnet_dual": "baselines.isnet_dual:ISNetDual",
         "isnet_gradinput": "baselines.isnet_gradinput:ISNetGradInput",
@@ -136,12 +207,23 @@ METHODS = Registry(
         "isnet_selective": "baselines.isnet_family:ISNetSelective",
         "isnet_softmax_gradinput": "baselines.isnet_gradinput:ISNetSoftmaxGradInput",
         "isnet_stochastic": "baselines.isnet_family:ISNetStochastic",
+        "jtt": "baselines.jtt:JTT",
+        "lff": "baselines.lff:LfF",
+        "mask_input": "baselines.mask_input:MaskInput",
+        "masktune": "baselines.masktune:MaskTune",
+        "multitask_unet": "baselines.multitask_unet:MultitaskUNet",
         "rrr": "baselines.rrr:RRR",
+        "rrr_gradcam": "baselines.rrr_gradcam:RRRGradCAM",
+        "unet_classifier": "baselines.unet_classifier:UNetClassifier",
+        "vit": "baselines.vit:ViT",
     },
     "shortcut_bench.methods",
+    contract=Method,
 )
-DATASETS = Registry("dataset", {"mnist5k": "benchmark.data.mnist5k:MNIST5k"}, "shortcut_bench.datasets")
-BIASES = Registry("bias", {"corner": "benchmark.biases.corner:Corner"}, "shortcut_bench.biases")
+DATASETS = Registry(
+    "dataset", {"mnist5k": "benchmark.data.mnist5k:MNIST5k"}, "shortcut_bench.datasets", contract=Dataset
+)
+BIASES = Registry("bias", {"corner": "benchmark.biases.corner:Corner"}, "shortcut_bench.biases", contract=Bias)
 METRICS = Registry(
     "metric",
     {
@@ -151,6 +233,7 @@ METRICS = Registry(
         "background_relevance_mass": "benchmark.metrics.attribution:BACKGROUND_RELEVANCE_MASS",
     },
     "shortcut_bench.metrics",
+    contract=Metric,
 )
 EXPLAINERS = Registry(
     "explainer",
@@ -160,3 +243,11 @@ EXPLAINERS = Registry(
     },
     "shortcut_bench.explainers",
 )
+
+REGISTRIES = {
+    "methods": METHODS,
+    "datasets": DATASETS,
+    "biases": BIASES,
+    "metrics": METRICS,
+    "explainers": EXPLAINERS,
+}

@@ -55,7 +55,8 @@ def test_packages_around_an_imported_module_run_too() -> None:
 
 
 def test_comments_docstrings_and_blank_lines_mean_nothing_and_all_else_does() -> None:
-    source = '"""Doc."""\nX = 1  # one\n"""What X is."""\n\n\ndef f(a):\n    """Doc\n    of f."""\n    return "# no comment"  \n'
+    source = '"""Doc."""\nX = 1  # one\n"""What X is."""\n\n\n'
+    source += 'def f(a):\n    """Doc\n    of f."""\n    return "# no comment"  \n'
     assert meaning(source) == 'X = 1\ndef f(a):\n    return "# no comment"'
     assert meaning(source.replace("one", "uno").replace("Doc", "Text")) == meaning(source)
     assert meaning(source.replace("# no comment", "# another")) != meaning(source)

@@ -40,7 +40,7 @@ def installed(tmp_path):
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-plugin\nVersion: 2.1\n")
     (info / "entry_points.txt").write_text(f"[{GROUP}]\ntoy = toy_plugin:Toy\nlost = toy_plugin.nowhere:Lost\n")
-    (tmp_path / "toy_plugin.py").write_text("print('imported')\nclass Toy: pass\n")
+    (tmp_path / "toy_plugin.py").write_text("print('imported')\nfrom baselines.erm import ERM\nclass Toy(ERM): pass\n")
     return tmp_path
 
 
@@ -104,21 +104,66 @@ def test_plugins_can_be_left_out(installed):
     assert "gain" in python(code, installed, **{NO_PLUGINS: "0"}).split()
 
 
-def test_a_name_of_ours_in_a_package_is_refused_with_both_origins():
+def test_a_name_of_ours_in_a_package_is_listed_and_raises_with_both_origins_when_asked_for():
+    registry = registry_of(point("erm", "other:ERM"), gain="baselines.gain:GAIN", erm="baselines.erm:ERM")
+    assert list(registry) == ["erm", "gain"]
+    assert registry.get("gain").__name__ == "GAIN"
     told = r"method 'erm' is registered twice; got '.*baselines\.erm:ERM \(built-in\) and other:ERM \(entry point\)"
+    assert re.search(told, str(registry.table()["erm"].error))
     with pytest.raises(BenchmarkError, match=f"{told}.*{NO_PLUGINS}=1"):
-        list(registry_of(point("erm", "other:ERM")))
+        registry.get("erm")
 
 
-def test_a_name_in_two_packages_is_refused_with_both_origins():
+def test_a_name_in_two_packages_raises_with_both_origins_and_stops_nobody_else():
+    registry = registry_of(point("gain", "one:Toy"), point("gain", "two:Toy"), point("other", "baselines.gain:GAIN"))
     with pytest.raises(BenchmarkError, match=r"'gain' is registered twice; got 'one:Toy .* and two:Toy "):
-        list(registry_of(point("gain", "one:Toy"), point("gain", "two:Toy")))
+        registry.get("gain")
+    assert registry.get("erm").__name__ == "ERM"
+    assert registry.get("other").__name__ == "GAIN"
+
+
+def test_one_distribution_found_twice_on_the_path_is_one():
+    assert registry_of(point("toy", "one:Toy"), point("toy", "one:Toy")).table()["toy"].error is None
 
 
 @pytest.mark.parametrize("name", ["my-method", "My", "a@b"])
-def test_a_plugin_whose_name_breaks_a_cell_is_refused(name):
-    with pytest.raises(BenchmarkError, match=f"method name is not usable in a cell; got '{re.escape(name)}'"):
-        list(registry_of(point(name)))
+def test_a_plugin_whose_name_breaks_a_cell_is_listed_and_raises_when_asked_for(name):
+    registry = registry_of(point(name))
+    assert list(registry) == sorted(["erm", name])
+    assert registry.get("erm").__name__ == "ERM"
+    told = f"method name is not usable in a cell, of benchmark.api:Method .entry point.; got '{re.escape(name)}'"
+    with pytest.raises(BenchmarkError, match=told):
+        registry.get(name)
+
+
+@pytest.mark.parametrize(
+    ("contract", "target", "expected"),
+    [
+        (Method, "benchmark.biases.corner:Corner", "a subclass of benchmark.api.method.Method"),
+        (Method, "benchmark.api:VARIANTS", "a subclass of benchmark.api.method.Method"),
+        (Method, "benchmark.api:Method", "leaves nothing abstract"),
+        (Metric, "benchmark.api:Metric", "an instance of benchmark.api.score.Metric"),
+        (Metric, "benchmark.metrics.generalization:ACCURACY", "with the name under which it is registered"),
+        (None, "benchmark.api:VARIANTS", "a function"),
+    ],
+)
+def test_what_does_not_fit_its_contract_is_named_with_the_contract(contract, target, expected):
+    registry = Registry("thing", {}, GROUP, (point("toy", target),), contract)
+    told = rf"thing 'toy' does not fit the contract: {re.escape(target)} \(entry point\); got .*{re.escape(expected)}"
+    with pytest.raises(BenchmarkError, match=told):
+        registry.get("toy")
+
+
+def test_who_asks_for_all_is_not_stopped_by_a_broken_plugin():
+    registry = registry_of(point("lost", "no_such_module:X"), point("a-b"), point("gain", "baselines.gain:GAIN"))
+    assert {name: found.__name__ for name, found in registry.working().items()} == {"erm": "ERM", "gain": "GAIN"}
+
+
+@pytest.mark.parametrize("plugins", [(), (point("erm", "other:ERM"),)])
+def test_who_asks_for_all_is_told_when_one_of_ours_would_be_left_out(plugins):
+    target = "baselines.erm:ERM" if plugins else "baselines.nowhere:ERM"
+    with pytest.raises(BenchmarkError, match="'erm'"):
+        Registry("method", {"erm": target}, GROUP, plugins).working()
 
 
 def test_an_unknown_name_comes_with_its_neighbours_and_the_entry_point_group():

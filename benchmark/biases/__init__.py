@@ -1,0 +1,1 @@
+"""Planted shortcuts, one a file."""

@@ -8,7 +8,8 @@ from captum.attr import LayerAttribution, LayerGradCam
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from baselines.gain import GAIN, grad_cam, run, taken_out
+from baselines.gain import GAIN, taken_out
+from baselines.grad_cam import grad_cam, run
 from benchmark.api import Batch, Task
 from benchmark.backbone import create_classifier
 from benchmark.errors import BenchmarkError
