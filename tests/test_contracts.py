@@ -7,81 +7,32 @@ import pytest
 import torch
 
 from benchmark import paths
-from benchmark.api import Batch, Bias, Dataset, Method, Metric, Options, Task
-from benchmark.config import load
-from benchmark.registry import BIASES, DATASETS, EXPLAINERS, METHODS, METRICS
-from benchmark.training.fit import build
-
-TASK = Task("test_resnet", 3, 1, 28, 28)
+from benchmark.api import Bias, Dataset, Metric
+from benchmark.config import load, load_method, parse
+from benchmark.registry import BIASES, BUILT_IN, DATASETS, EXPLAINERS, METHODS, METRICS
+from benchmark.testing import Case, Check, parametrize_with_checks
 
 
-def make_method(name: str) -> Method:
-    kind = METHODS.get(name)
-    method: Method = kind(kind.Settings())
-    return method
+def case_of(name: str) -> Case:
+    """A method of ours with the options and the backbone of its YAML."""
+    kind, path = METHODS.get(name), paths.CONFIGS / "methods" / f"{name}.yaml"
+    if not path.is_file():
+        return Case(kind(kind.Settings()), name=name)
+    file = load_method(path)
+    return Case(kind(parse(kind.Settings, file.options, str(path))), backbone=file.training.backbone, name=name)
 
 
-def eight_images(method: Method) -> Batch:
-    """Eight images of three kinds of bars, with masks for a method that declares them."""
-    image = torch.zeros(8, 1, 28, 28)
-    label = torch.arange(8) % 3
-    for row, k in enumerate(label.tolist()):
-        image[row, 0, 8 + 4 * k : 11 + 4 * k, 6:22] = 1.0
-    mask = torch.nn.functional.max_pool2d(image, 3, 1, 1)
-    return Batch(image, label, mask if method.needs.masks else None)
+CASES = [case_of(name) for name, entry in METHODS.table().items() if entry.origin == BUILT_IN]
 
 
-@pytest.mark.parametrize("name", METHODS)
-class TestMethod:
-    def test_declares_where_it_comes_from_and_what_it_may_be_told(self, name: str) -> None:
-        kind = METHODS.get(name)
-        assert issubclass(kind, Method)
-        assert issubclass(kind.Settings, Options)
-        assert kind.source
-        assert kind.trained_through is None or kind.trained_through in EXPLAINERS
+@parametrize_with_checks(CASES)
+def test_methods_keep_their_contract(check: Check) -> None:
+    check()
 
-    def test_deploys_logits_that_do_not_depend_on_the_batch(self, name: str) -> None:
-        method = make_method(name)
-        model = method.deploy(build(method, TASK, 0)).eval()
-        image = eight_images(method).image
-        with torch.no_grad():
-            together, alone = model(image), torch.cat([model(one[None]) for one in image])
-        assert together.shape == (8, 3)
-        assert together.dtype == torch.float32
-        torch.testing.assert_close(together, alone)
 
-    def test_loss_has_a_gradient_for_every_weight_and_leaves_its_inputs_and_global_generator(self, name: str) -> None:
-        method = make_method(name)
-        network, batch = build(method, TASK, 0), eight_images(method)
-        copy, state = batch.image.clone(), torch.random.get_rng_state()
-        terms = method.loss(network, batch, torch.Generator().manual_seed(0))
-        terms["loss"].backward()
-        assert all(term.ndim == 0 and torch.isfinite(term) for term in terms.values())
-        for parameter, weight in network.named_parameters():
-            assert weight.grad is not None, parameter
-            assert torch.isfinite(weight.grad).all(), parameter
-        assert torch.equal(batch.image, copy)
-        assert torch.equal(torch.random.get_rng_state(), state)
-
-    def test_equal_generators_give_equal_losses(self, name: str) -> None:
-        method = make_method(name)
-        network, batch = build(method, TASK, 0).eval(), eight_images(method)
-        first, second = (method.loss(network, batch, torch.Generator().manual_seed(7))["loss"] for _ in range(2))
-        assert torch.equal(first, second)
-
-    def test_loss_falls_on_eight_images(self, name: str) -> None:
-        method = make_method(name)
-        network, batch = build(method, TASK, 0), eight_images(method)
-        optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
-        losses = []
-        for step in range(40):
-            loss = method.loss(network, batch, torch.Generator().manual_seed(step))["loss"]
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            losses.append(loss.item())
-        assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_no_method_of_ours_declines_the_common_task(case: Case) -> None:
+    assert case.built is not None
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -128,9 +79,9 @@ def test_metrics_declare_range_and_direction(name: str) -> None:
 
 @pytest.mark.parametrize("name", EXPLAINERS)
 def test_explainers_return_signed_maps_of_the_images_shape(name: str) -> None:
-    method = make_method("erm")
-    model, image = build(method, TASK, 0).eval(), eight_images(method).image
-    heat = EXPLAINERS.get(name)(model, image, torch.arange(8) % 3)
+    case = case_of("erm")
+    model, image = case.deployed, case.eight().image
+    heat = EXPLAINERS.get(name)(model, image, case.eight().label)
     assert heat.shape == image.shape
     assert torch.isfinite(heat).all()
     assert heat.min() < 0 < heat.max()

@@ -1,0 +1,39 @@
+"""The command line: its commands, and errors in one line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from benchmark.cli import add, listing, scaffold
+from benchmark.errors import BenchmarkError
+
+DESCRIPTION = "Lists methods, datasets, biases, metrics and suites, adds to a suite, and starts a package of your own."
+COMMANDS = {"list": listing, "add": add, "new-method": scaffold}
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands with their arguments."""
+    whole = argparse.ArgumentParser(prog="python -m benchmark", description=DESCRIPTION)
+    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, module in COMMANDS.items():
+        text = module.__doc__ or ""
+        one = commands.add_parser(
+            name,
+            help=text.splitlines()[0].rstrip("."),
+            description=text,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.configure(one)
+    return whole
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command; 0 when it worked, 2 with one line on stderr when the input is bad."""
+    options = parser().parse_args(arguments)
+    try:
+        COMMANDS[options.command].run(options)
+    except BenchmarkError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
