@@ -153,7 +153,7 @@ class Fit:
         optimizer, self.schedule = optimizer_of(
             self.weights, self.settings.optimizer, self.settings.schedule, steps, factor
         )
-        self.optimizer = self.fabric.setup_optimizers(optimizer)
+        self.optimizer: Any = self.fabric.setup_optimizers(optimizer)
         self.draw: Tensor | None = None
         if self.phase.weights is not None:
             self.plain.eval()

@@ -24,11 +24,11 @@ class Display:
     Args:
         title: The cell's name.
         seeds: Seeds that are trained.
-        epochs: Of each seed.
+        epochs: Of each seed, as configured; a method of several phases may have more, which its first epoch tells.
     """
 
     def __init__(self, title: str, seeds: list[int], epochs: int) -> None:
-        self.title, self.epochs = title, epochs
+        self.title = title
         self.first_seen: dict[int, tuple[float, int]] = {}
         self.bars: Progress | None = None
         self.tasks: dict[int, TaskID] = {}
@@ -57,12 +57,12 @@ class Display:
             except queue.Empty:
                 return
 
-    def show(self, seed: int, done: int, row: dict[str, float], seconds: float) -> None:
+    def show(self, seed: int, done: int, epochs: int, row: dict[str, float], seconds: float) -> None:
         """One epoch: losses on both sets, and the time left at this seed's pace."""
-        left = (self.epochs - done) * seconds / done
+        left = (epochs - done) * seconds / done
         note = f"loss {row['train_loss']:.4f}  validation {row['val_loss']:.4f}  {clock(left)} left"
         if self.bars:
-            self.bars.update(self.tasks[seed], completed=done, note=note)
+            self.bars.update(self.tasks[seed], completed=done, total=epochs, note=note)
         else:
             stamp = time.strftime("%H:%M:%S")
-            print(f"{stamp} {self.title} seed {seed} epoch {done}/{self.epochs}  {note}", flush=True)
+            print(f"{stamp} {self.title} seed {seed} epoch {done}/{epochs}  {note}", flush=True)

@@ -30,8 +30,8 @@ WEIGHTS = "weights.safetensors"
 LOG = "log.csv"
 PREDICTIONS = "predictions.npz"
 
-Report = Callable[[int, int, dict[str, float], float], None]
-"""``(seed, epochs done, last log row, seconds so far)``."""
+Report = Callable[[int, int, int, dict[str, float], float], None]
+"""``(seed, epochs done, epochs of all phases, last log row, seconds so far)``."""
 
 
 def make_method(name: str, options: dict[str, Any]) -> Method:
@@ -68,7 +68,7 @@ def run(job: Job, report: Report) -> None:
 
     def after_epoch(state: State) -> None:
         checkpoint.save(fit, job.checkpoint, fingerprint)
-        report(job.seed, state.epoch, state.log[-1], state.seconds)
+        report(job.seed, state.epoch, fit.ends[-1], state.log[-1], state.seconds)
 
     state = fit.run(after_epoch)
     fit.plain.load_state_dict(state.best)

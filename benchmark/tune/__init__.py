@@ -1,0 +1,1 @@
+"""An equal, small, recorded budget of settings for every method: ``python -m benchmark.tune``."""
