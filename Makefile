@@ -10,7 +10,7 @@ setup: .venv/installed ## Install the locked packages into .venv (PYTHON=python3
 .venv/installed: $(LOCK)
 	@requirements/install.sh "$(PYTHON)"
 
-repro: setup ## Run the default suite, from data to report: about 8 minutes on two CPU cores
+repro: setup ## Run the default suite, from data to report: about 13 minutes on two CPU cores
 	@$(RUN) python -m pipelines.doctor && $(RUN) dvc repro
 
 test: setup ## Run the tests (ARGS="-k lock" chooses)
@@ -22,8 +22,8 @@ lint: setup ## Check style and format
 type: setup ## Check types
 	@$(RUN) mypy
 
-bench: setup ## Measure time and memory: about 10 minutes (ARGS="--quick": seconds)
-	@$(RUN) python -m pipelines.bench_methods && $(RUN) python -m pipelines.bench $(ARGS)
+bench: setup ## Measure the relevance engine: about 10 minutes (ARGS="--quick": seconds)
+	@$(RUN) python -m pipelines.bench $(ARGS)
 
 fresh: setup ## Check that the committed results belong to the committed code
 	@$(RUN) python -m pipelines.fresh

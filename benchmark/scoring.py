@@ -79,11 +79,21 @@ class GivenMask(nn.Module):
         return logits
 
 
-def heatmaps(explainer: str, model: nn.Module, image: Tensor, target: Tensor) -> Floats:
-    """Signed relevance summed over channels, ``[N, H, W]``, for images ``[N, C, H, W]`` in [0, 1]."""
-    explain = EXPLAINERS.get(explainer)
-    relevance: Floats = explain(model, image, target).detach().sum(dim=1).cpu().numpy()
+def heatmaps(explainer: str, model: nn.Module, image: Tensor, target: Tensor) -> Floats | None:
+    """Signed relevance summed over channels, ``[N, H, W]``, for images ``[N, C, H, W]`` in [0, 1].
+
+    ``None`` where the explainer does not know an operation of the model.
+    """
+    try:
+        relevance: Floats = EXPLAINERS.get(explainer)(model, image, target).detach().sum(dim=1).cpu().numpy()
+    except NotImplementedError:
+        return None
     return relevance
+
+
+def image_scores(metric: Metric, maps: Floats | None, mask: NDArray[np.uint8]) -> Floats:
+    """The metric of each image, ``[N]``; NaN where there are no maps."""
+    return np.full(len(mask), np.nan) if maps is None else metric.function(maps, mask)
 
 
 def to_tensor(image: NDArray[np.uint8]) -> Tensor:
@@ -117,7 +127,7 @@ def score_cell(
     models = [load_model(run, method_name, options) for run in runs]
     needs = METHODS.get(method_name).needs
     subset = choose_subset(len(stored.id))
-    metrics: list[Metric] = [METRICS.get(name) for name in METRICS]
+    metrics: list[Metric] = list(METRICS.working().values())
     scores: dict[tuple[str, str], Floats] = {}
     gallery: dict[str, NDArray[Any]] = {}
     for variant in stored.logits:
@@ -135,10 +145,11 @@ def score_cell(
             for metric in metrics:
                 if metric.family == "attribution":
                     key = metric.name + suffix, variant
-                    scores[key] = np.stack([metric.function(one, mask) for one in maps]).astype(np.float32)
+                    scores[key] = np.stack([image_scores(metric, one, mask) for one in maps]).astype(np.float32)
             if variant == "iid":
                 shown = np.array([int(np.flatnonzero(label == k)[0]) for k in np.unique(label)])
-                gallery[f"heatmap/{explainer}"] = maps[0][shown].astype(np.float16)
+                first = maps[0] if maps[0] is not None else np.full(mask.shape, np.nan)
+                gallery[f"heatmap/{explainer}"] = first[shown].astype(np.float16)
                 gallery |= {"image": image[shown], "mask": mask[shown], "label": label[shown]}
                 gallery["id"] = stored.id[subset][shown]
                 gallery["prediction"] = stored.logits[variant][0, subset[shown]].argmax(axis=-1)

@@ -16,8 +16,8 @@ from benchmark.summary import SUMMARY_COLUMNS, summarise, write_csv
 from pipelines import program
 
 PROTOCOL = (
-    "All variants show the same test images: iid with the mark of the image's class, as in training; ood without a "
-    "mark; deceiving with the mark of another class.",
+    "All variants show the same test images: iid with marks as in training; ood without a mark; deceiving with the "
+    "mark of another class.",
     "The epoch is chosen by the method's own training objective on the validation images, which carry the training's "
     "bias: no method is tuned or stopped on ood or deceiving images.",
     "Intervals are 95 % and cover new test units and new training seeds: bootstrap variance over units plus variance "

@@ -11,10 +11,12 @@ from benchmark.config import MethodFile, load_method
 from benchmark.files import read_json, write_json
 from benchmark.registry import METHODS
 from benchmark.training.job import RECORD
+from benchmark.training.seed import limit_threads
 from pipelines import program
 
 
 def score(arguments: argparse.Namespace) -> None:
+    limit_threads()  # two threads on maps this small take three times as long as one
     cell, suite = Cell.parse(arguments.cell), paths.SuitePaths(arguments.suite)
     settings = load_method(suite.method_yaml(cell.method))
     runs = [suite.run(cell) / f"seed-{seed}" for seed in suite.suite().seeds]

@@ -41,7 +41,7 @@ def jobs_of(cell: Cell, suite: paths.SuitePaths) -> list[Job]:
 
 
 def adopt(job: Job) -> None:
-    """Takes over the seed from another suite that trained the very same one: equal settings, data, code and packages."""
+    """Takes over a seed that another suite trained with equal settings, data, code and packages."""
     if job.is_in(job.folder):
         return
     for other in sorted(paths.RUNS.glob(f"*/{job.cell.key}/{job.folder.name}")):

@@ -20,8 +20,10 @@ from benchmark.scoring import (
     EXPLAINER_SUFFIX,
     JUDGE,
     SUBSET,
+    GivenMask,
     choose_subset,
     heatmaps,
+    image_scores,
     load_model,
     merge,
     score_cell,
@@ -132,6 +134,36 @@ def test_relevance_keeps_its_sign_and_is_summed_over_channels():
     np.testing.assert_allclose(found, [[0, -2]], atol=1e-6)
     (found,) = heatmaps(JUDGE, model, image, torch.tensor([0]))
     np.testing.assert_allclose(found, [[3 - 0.5, 0]], atol=1e-6)
+
+
+class Pooled(nn.Module):
+    """Ends in an operation that LRP has no rule for."""
+
+    def forward(self, x):
+        return torch.stack([x.flatten(1).logsumexp(1), -x.flatten(1).logsumexp(1)], 1)
+
+
+def test_a_model_that_an_explainer_does_not_know_has_no_maps_and_its_scores_are_not_defined():
+    image, target = torch.rand(2, 1, 4, 4), torch.tensor([0, 1])
+    assert heatmaps("lrp_epsilon", Pooled(), image, target) is None
+    assert heatmaps(JUDGE, Pooled(), image, target).shape == (2, 4, 4)
+    metric, mask = metric_named("background_relevance_mass"), np.zeros((2, 4, 4), np.uint8)
+    assert np.isnan(image_scores(metric, None, mask)).tolist() == [True, True]
+
+
+def test_masks_of_an_oracle_go_with_their_images_however_often_an_explainer_stacks_them():
+    class Oracle(nn.Module):
+        def forward(self, image, mask):
+            inside = (image * mask).sum((1, 2, 3))
+            return torch.stack([inside, -inside], 1)
+
+    image, mask = torch.rand(3, 1, 4, 4), torch.zeros(3, 1, 4, 4)
+    for row in range(3):
+        mask[row, 0, row] = 1
+    given = GivenMask(Oracle(), mask)
+    torch.testing.assert_close(given(torch.cat([image, 2 * image])), torch.cat([given(image), 2 * given(image)]))
+    found = heatmaps(JUDGE, given, image, torch.zeros(3, dtype=torch.int64))
+    np.testing.assert_allclose(found, (image * mask)[:, 0].numpy(), atol=1e-5)
 
 
 def test_every_explainer_of_the_tables_is_registered_and_gives_a_metric_its_name():

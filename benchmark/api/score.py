@@ -38,7 +38,10 @@ class Metric:
 
 
 Explainer = Callable[["nn.Module", "Tensor", "Tensor"], "Tensor"]
-"""``(model, image [B, C, H, W], target [B]) -> relevance [B, C, H, W]``, signed."""
+"""``(model, image [B, C, H, W], target [B]) -> relevance [B, C, H, W]``, signed.
+
+A model that it cannot explain raises ``NotImplementedError``; its heatmap scores are then not defined.
+"""
 
 
 @dataclass(frozen=True)

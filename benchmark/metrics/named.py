@@ -12,8 +12,8 @@ from benchmark.registry import METRICS
 
 
 def registered_metrics(family: str) -> list[Metric]:
-    """All registered metrics of a family, ours first."""
-    metrics: list[Metric] = [METRICS.get(name) for name in METRICS.table()]
+    """All registered metrics of a family that work, ours first."""
+    metrics: list[Metric] = list(METRICS.working().values())
     return [metric for metric in metrics if metric.family == family]
 
 

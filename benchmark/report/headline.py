@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from benchmark.report.access import by_access, peers
 from benchmark.report.numbers import MINUS, Entry, estimate, undefined
 from benchmark.report.records import Results, Run, Summary, Task
 from benchmark.report.tables import NO_ROW, NO_VALUE, Head, Row, Table
@@ -28,22 +29,23 @@ def find(task: Task, method: str, variant: str | None, metric: str) -> Summary |
     return task.summary.get((method, variant, metric))
 
 
-def best_method(task: Task, variant: str | None, metric: str) -> str | None:
+def best_method(task: Task, variant: str | None, metric: str, among: list[str] | None = None) -> str | None:
     """The method whose lead the tests support, or ``None``.
 
-    The reference leads where every other method is worse with an adjusted p below 0.05. Another method leads
-    where it is better than the reference with an adjusted p below 0.05 and its interval meets no other method's
-    (methods are tested against the reference only). A method never leads by the explainer it is trained through.
+    Compared are the methods ``among``, all by default. The reference leads where every other method is worse with an
+    adjusted p below 0.05. Another method leads where it is better than the reference with an adjusted p below 0.05 and
+    its interval meets no other method's (methods are tested against the reference only). A method never leads by an
+    explainer that it is trained through, nor by any where it blanks the background of its input.
     """
     words = metric_words(metric)
     sign = 1.0 if words.higher_is_better else -1.0
-    rows = {method: find(task, method, variant, metric) for method in task.methods}
+    rows = {method: find(task, method, variant, metric) for method in among or task.methods}
     known = {method: row for method, row in rows.items() if row is not None and row.value is not None}
     if REFERENCE not in known or len(known) < 2:
         return None
     top = max(known, key=lambda method: sign * (known[method].value or 0.0))
     run = next(run for run in task.runs if run.cell.method == top)
-    if words.explainer is not None and run.trained_through == words.explainer:
+    if words.explainer is not None and (run.trained_through == words.explainer or run.masks_input):
         return None
     others = {method: row for method, row in known.items() if method != top}
     if top == REFERENCE:
@@ -67,22 +69,24 @@ def _entry(run: Run, task: Task, variant: str | None, metric: str) -> Entry:
     row = find(task, method, variant, metric)
     if row is None:
         return undefined(f"{method} has none" if metric == "heatmap_loss" else NO_ROW)
-    mark = "†" if words.explainer is not None and run.trained_through == words.explainer else ""
+    mark = ""
+    if words.explainer is not None:
+        mark = "‡" if run.masks_input else "†" if run.trained_through == words.explainer else ""
     entry = estimate(row.value, row.low, row.high, reason=NO_VALUE, bounded=words.bounded, mark=mark)
-    return replace(entry, best=best_method(task, variant, metric) == method)
+    return replace(entry, best=best_method(task, variant, metric, peers(task, run.needs)) == method)
 
 
 def headline(task: Task, results: Results) -> Table:
-    """One row a method: accuracy, gap, relevance on the background, heatmap loss, and what the method sees."""
-    heads = [Head("Method"), *(Head(text, group) for _, _, text, group in COLUMNS)]
-    heads.append(Head("Sees beside images and labels"))
+    """One row a method, under what it sees: accuracy, gap, relevance on the background, heatmap loss."""
+    heads = [Head("Sees beside images and labels"), Head("Method")]
+    heads += [Head(text, group) for _, _, text, group in COLUMNS]
     rows = []
     titles = {run.title for run in task.runs}
-    for run in task.runs:
-        method = run.cell.method
-        entries = [_entry(run, task, variant, metric) for variant, metric, _, _ in COLUMNS]
-        title = f" ({run.title})" if run.title and len(titles) > 1 else ""
-        rows.append(Row((method + title,), [*entries, Entry(run.needs)]))
+    for needs, runs in by_access(task):
+        for run in runs:
+            title = f" ({run.title})" if run.title and len(titles) > 1 else ""
+            entries = [_entry(run, task, variant, metric) for variant, metric, _, _ in COLUMNS]
+            rows.append(Row((needs, run.cell.method + title), entries))
     table = Table(task.key, f"{task.title}: does the classifier read the background?", heads, rows)
     table.notes = _notes(task, results, rows)
     return table
@@ -97,25 +101,31 @@ def _notes(task: Task, results: Results, rows: list[Row]) -> list[str]:
     if "background_relevance_mass" in task.metrics():
         units += f" (relevance: {_range(task, 'iid', 'background_relevance_mass')})"
     data = ", ".join(sorted({run.data for run in task.runs}))
+    code = results.code if "," not in results.code else "of each method: see the table of trainings"
     both = "both the seeds of training and the sample of test units"
     spread = both if seeds and seeds[0] > 1 else "the sample of test units only (one seed: training is not repeated)"
     loss = " (that of the heatmap loss: the seeds only)" if "heatmap_loss" in task.metrics() else ""
     notes = [
         f"Units: {units or 'not counted'}. Seeds: {' or '.join(map(str, seeds)) or 'not counted'} "
-        f"({', '.join(map(str, results.seeds))}). Data {data}. Code {results.code}, version {results.version}.",
+        f"({', '.join(map(str, results.seeds))}). Data {data}. Code {code}; version {results.version}.",
         "Each value estimates the expected score of a model that this recipe trains, on new units from the same "
         f"source; the 95 % interval [low, high] covers {spread}{loss}.",
         "Accuracy: higher is better. Gap, background relevance mass and heatmap loss: lower is better. "
         f"Knowing nothing gives an accuracy of 1/{task.classes}.",
     ]
     entries = [entry for row in rows for entry in row.entries]
-    if any(entry.mark for entry in entries):
+    if any(entry.mark == "‡" for entry in entries):
+        notes.append(
+            "‡ The method blanks the background of its input itself: a low value is by design and proves nothing."
+        )
+    if any(entry.mark == "†" for entry in entries):
         notes.append("† The method is trained through this explainer: a low value proves nothing by itself.")
-    bold = f"Bold: best of its column, with a Holm-adjusted p below {LEVEL} against {REFERENCE} and an interval apart "
+    same = "Methods that see more are listed below those that see less, and compared only with their like. "
+    bold = f"Bold: best of those that see the same, with a Holm-adjusted p below {LEVEL} against {REFERENCE} and an "
     notes.append(
-        bold + "from those of the other methods."
+        same + bold + "interval apart from those of the others."
         if any(entry.best for entry in entries)
-        else f"No value is bold: no method is ahead of {REFERENCE} and of all others beyond what the intervals allow."
+        else f"{same}No value is bold: none is ahead of {REFERENCE} and of its like beyond what the intervals allow."
     )
     notes.append(
         "This does not establish that a method does as well on other images, biases or backbones, that a model is "

@@ -9,8 +9,11 @@ from typing import Any, TypeVar
 from benchmark.cell import Cell
 from benchmark.errors import BenchmarkError
 from benchmark.files import read_json
+from benchmark.report.access import by_access
+from benchmark.report.costs import read_costs
 from benchmark.report.records import Results, Run, Task
 from benchmark.report.rows import missing, read_claims, read_scores, read_summary
+from benchmark.report.settings import read_trials
 
 T = TypeVar("T")
 
@@ -31,6 +34,8 @@ def load(folder: Path) -> Results:
     tasks = _tasks(_get(suite, "cells", list, name))
     read_summary(folder / "summary.csv", tasks)
     read_scores(folder / "scores.csv", tasks)
+    for task in tasks.values():
+        task.trials = read_trials(folder.parent, folder.name, task)
     return Results(
         folder=folder,
         suite=_get(suite, "suite", str, name),
@@ -41,6 +46,7 @@ def load(folder: Path) -> Results:
         protocol=_get(suite, "protocol", list, name),
         tasks=list(tasks.values()),
         claims=read_claims(folder / "claims.csv"),
+        costs=read_costs(folder / "costs.csv", {run.cell.method for task in tasks.values() for run in task.runs}),
     )
 
 
@@ -81,6 +87,8 @@ def _tasks(entries: list[Any]) -> dict[str, Task]:
                 expected=f"{task.classes}, as in the other cells of {task.key}",
             )
         task.runs.append(run)
+    for task in tasks.values():
+        task.runs = [run for _, runs in by_access(task) for run in runs]  # all tables and figures in this order
     return tasks
 
 
@@ -103,6 +111,8 @@ def _run(entry: Any, where: str) -> Run:
         data=_get(entry, "data", str, where),
         classes=classes,
         title=_optional(entry, "title", where) or "",
+        masks_input=bool(entry.get("masks_input", False)),
+        code=_optional(entry, "code", where) or "",
     )
 
 

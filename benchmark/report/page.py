@@ -9,6 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from benchmark.files import atomic_path, write_text
+from benchmark.report.costs import costs_table
 from benchmark.report.figure import MARKS, NARROW, draw, wide
 from benchmark.report.findings import sentences
 from benchmark.report.gallery import Gallery, Sheet, read_gallery, read_sheet
@@ -16,6 +17,7 @@ from benchmark.report.headline import headline
 from benchmark.report.load import load
 from benchmark.report.numbers import MINUS
 from benchmark.report.records import Results, Task
+from benchmark.report.settings import settings_table
 from benchmark.report.tables import (
     Table,
     claims_table,
@@ -40,6 +42,7 @@ class Section:
     headline: Table
     seeds: Table
     metrics: list[Table]
+    settings: Table | None
     training: Table
     wide: str
     narrow: str
@@ -65,6 +68,7 @@ def write_report(folder: Path, out: Path | None = None) -> list[Path]:
         "results": results,
         "sections": sections,
         "claims": None if results.claims is None else claims_table(results.claims),
+        "costs": costs_table(results.costs) if results.costs else None,
         "packages": package_table(results),
         "not_shown": not_shown(),
         "variants": VARIANTS,
@@ -84,6 +88,7 @@ def _section(results: Results, task: Task) -> Section:
         headline=headline(task, results),
         seeds=seed_table(task),
         metrics=metric_tables(task),
+        settings=settings_table(task, task.trials) if task.trials else None,
         training=training_table(task),
         wide=draw(task, wide(task)),
         narrow=draw(task, NARROW),

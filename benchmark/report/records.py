@@ -22,6 +22,8 @@ class Run:
     data: str
     classes: int
     title: str
+    masks_input: bool = False
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,36 @@ class Claim:
     p: float | None
 
 
+@dataclass(frozen=True)
+class Cost:
+    """A row of ``costs.csv``: ratios to the reference."""
+
+    method: str
+    needs: str
+    step_ratio: float
+    memory_ratio: float
+    inference_ratio: float
+    params: float
+    train_seconds: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial of a method's settings.
+
+    Attributes:
+        settings: The searched ones, as JSON.
+        selected: The choices that fell on it: ``iid``, ``oracle``.
+        val_accuracy: On the validation images as in training; ``None`` if the trial failed.
+        balanced_accuracy: On the same images with marks that say nothing.
+    """
+
+    settings: str
+    selected: tuple[str, ...]
+    val_accuracy: float | None
+    balanced_accuracy: float | None
+
+
 @dataclass
 class Task:
     """One dataset under one bias, and every method that learnt it.
@@ -59,12 +91,14 @@ class Task:
     Attributes:
         summary: By method, variant and metric.
         scores: Value by method, seed, variant and metric.
+        trials: By method, of those whose settings were searched.
     """
 
     key: str
     runs: list[Run]
     summary: dict[tuple[str, str, str], Summary] = field(default_factory=dict)
     scores: dict[tuple[str, int, str, str], float | None] = field(default_factory=dict)
+    trials: dict[str, list[Trial]] = field(default_factory=dict)
 
     @property
     def methods(self) -> list[str]:
@@ -103,3 +137,4 @@ class Results:
     protocol: list[str]
     tasks: list[Task]
     claims: list[Claim] | None
+    costs: list[Cost] = field(default_factory=list)

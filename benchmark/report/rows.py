@@ -78,7 +78,12 @@ class Line:
         return task, cell.method
 
 
-def _lines(path: Path, columns: tuple[str, ...]) -> Iterator[Line]:
+def read_lines(path: Path, columns: tuple[str, ...]) -> Iterator[Line]:
+    """The lines of a CSV file that has at least these columns.
+
+    Raises:
+        BenchmarkError: If the file is missing or not CSV, lacks a column, or a line has another number of fields.
+    """
     try:
         stream = path.open(encoding="utf-8", newline="")
     except FileNotFoundError:
@@ -112,7 +117,7 @@ def read_summary(path: Path, tasks: dict[str, Task]) -> None:
         BenchmarkError: If the table is missing, empty, not CSV, or a row is wrong.
     """
     line = None
-    for line in _lines(path, SUMMARY):
+    for line in read_lines(path, SUMMARY):
         task, method = line.task(tasks)
         key = (method, line.text("variant"), line.text("metric"))
         if key in task.summary:
@@ -135,7 +140,7 @@ def read_scores(path: Path, tasks: dict[str, Task]) -> None:
         BenchmarkError: If the table is missing, empty, not CSV, or a row is wrong.
     """
     line = None
-    for line in _lines(path, SCORES):
+    for line in read_lines(path, SCORES):
         task, method = line.task(tasks)
         seed = line.count("seed")
         if seed is None:
@@ -157,7 +162,7 @@ def read_claims(path: Path) -> list[Claim] | None:
     if not path.exists():
         return None
     claims = []
-    for line in _lines(path, CLAIMS):
+    for line in read_lines(path, CLAIMS):
         if line.text("verdict") not in VERDICTS:
             raise line.error("verdict", line.text("verdict"), f"one of {', '.join(VERDICTS)}")
         numbers = {name: line.number(name) for name in ("effect", "low", "high", "p")}

@@ -152,12 +152,13 @@ def training_table(task: Task) -> Table:
                 Entry(run.needs),
                 Entry((run.trained_through or "no explainer").replace("_", " ")),
                 Entry(run.data),
+                Entry(run.code or "not given"),
             ],
         )
         for run in task.runs
     ]
     texts = ("Method", "Source", "Backbone", "Epochs; best a seed", "Sees beside images and labels")
-    heads = [Head(text) for text in (*texts, "Trained through", "Data, SHA-256")]
+    heads = [Head(text) for text in (*texts, "Trained through", "Data, SHA-256", "Code, SHA-256")]
     return Table(f"{task.key}-training", f"How each method learnt {task.key}", heads, rows)
 
 

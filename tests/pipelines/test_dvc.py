@@ -22,7 +22,7 @@ def cells() -> list[Cell]:
 
 def test_stage_names_are_the_product_of_the_lists(cells: list[Cell]) -> None:
     listed = run("dvc", "stage", "list", "--name-only", cwd=ROOT).split()
-    expected = {"report", "check"}
+    expected = {"costs", "report", "check"}
     expected |= {f"{stage}@{cell.dataset}" for stage in ("fetch", "pack") for cell in cells}
     expected |= {f"code@{cell.method}" for cell in cells}
     expected |= {f"inject@{cell.task}" for cell in cells}
@@ -53,7 +53,9 @@ def test_training_depends_on_the_hash_of_its_code_and_the_hash_on_all_code_there
 def test_outputs_lie_where_the_programs_write_them(cells: list[Cell]) -> None:
     def outs(stage: str, key: str) -> list[str]:
         names = [next(iter(out)) if isinstance(out, dict) else out for out in STAGES[stage]["outs"]]
-        return [name.replace("${key}", key).replace("${item.dataset}", key).replace("${item.method}", key) for name in names]
+        return [
+            name.replace("${key}", key).replace("${item.dataset}", key).replace("${item.method}", key) for name in names
+        ]
 
     for cell in cells:
         assert outs("fetch", cell.dataset) == [str(paths.raw(cell.dataset))]

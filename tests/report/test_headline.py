@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from benchmark.cell import Cell
+from benchmark.report.access import by_access, peers, rank
 from benchmark.report.findings import sentences
 from benchmark.report.headline import best_method
 from benchmark.report.numbers import estimate, fraction, magnitude, probability
@@ -51,6 +54,49 @@ def test_lower_is_better_for_gap_and_relevance_and_training_through_the_judge_ne
     mass = "background_relevance_mass"
     assert best_method(_task(rows, mass, "lrp_epsilon"), "deceiving", mass) == "isnet"
     assert best_method(_task(rows, mass + "_lrp", "lrp_epsilon"), "deceiving", mass + "_lrp") is None
+
+
+def _mixed():
+    """Two methods that see nothing, two that see masks, an oracle; the suite lists them anyhow."""
+    rows = {
+        "oracle": (0.95, 0.94, 0.96, 0.45, 0.001),
+        "isnet": (0.9, 0.85, 0.93, 0.4, 0.01),
+        "jtt": (0.7, 0.6, 0.8, 0.2, 0.01),
+        "erm": ERM,
+        "rrr": (0.6, 0.55, 0.65, 0.1, 0.04),
+    }
+    sees = {"oracle": "training masks, masks at test", "isnet": "training masks", "rrr": "training masks"}
+    task = _task(rows)
+    task.runs = [replace(run, needs=sees.get(run.cell.method, "nothing")) for run in task.runs]
+    return task
+
+
+def test_methods_are_listed_from_those_that_see_least_to_those_that_see_most():
+    found = [(needs, [run.cell.method for run in runs]) for needs, runs in by_access(_mixed())]
+    assert found == [
+        ("nothing", ["jtt", "erm"]),
+        ("training masks", ["isnet", "rrr"]),
+        ("training masks, masks at test", ["oracle"]),
+    ]
+    seen = ["nothing", "training masks", "training masks, group labels", "a validation set without bias"]
+    seen += ["training masks, a validation set without bias", "external data", "masks at test"]
+    assert [rank(needs) for needs in seen] == sorted(map(rank, seen))
+
+
+def test_a_method_is_best_among_those_that_see_the_same():
+    task = _mixed()
+    best = {needs: best_method(task, "deceiving", "accuracy", peers(task, needs)) for needs, _ in by_access(task)}
+    assert best == {"nothing": "jtt", "training masks": "isnet", "training masks, masks at test": "oracle"}
+    assert best_method(task, "deceiving", "accuracy") == "oracle"  # which would be a silent ranking
+
+
+def test_a_method_that_blanks_the_background_does_not_lead_by_its_heatmaps():
+    mass = "background_relevance_mass"
+    rows = {"erm": (0.9, 0.85, 0.95, None, None), "isnet": (0.2, 0.15, 0.25, -0.7, 0.01)}
+    task = _task(rows, mass)
+    assert best_method(task, "deceiving", mass) == "isnet"
+    task.runs = [replace(run, masks_input=run.cell.method == "isnet") for run in task.runs]
+    assert best_method(task, "deceiving", mass) is None
 
 
 KEEPS = "erm keeps its accuracy where the planted bias misleads, to 0.05"

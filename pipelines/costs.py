@@ -1,0 +1,36 @@
+"""Stage costs: what each method of a suite costs to train and to run, as multiples of the plain classifier's.
+
+Times all methods in turn on images of the suite's first task, on one thread, and takes the peak memory of a training
+step of each in a process of its own. Writes results/<suite>/costs.csv and prints it.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmark import paths
+from benchmark.costs import COLUMNS, measure
+from benchmark.summary import write_csv
+from benchmark.training.seed import limit_threads
+from pipelines import peaks, program
+from pipelines.recipes import REFERENCE, recipes_of, some_images
+
+
+def costs(arguments: argparse.Namespace) -> None:
+    suite = paths.SuitePaths(arguments.suite)
+    limit_threads()
+    memory = peaks.of_suite(suite.name)
+    sets, images = some_images(suite)
+    rows = measure(recipes_of(suite), sets, images, memory, arguments.rounds)
+    write_csv(suite.results / "costs.csv", rows, COLUMNS)
+    print(f"{'method':<24}{'step ÷ ' + REFERENCE:>12}{'memory ÷':>10}{'inference ÷':>13}{'params':>10}  needs")
+    for row in rows:
+        ratios = f"{row['step_ratio']:>12}{row['memory_ratio']:>10}{row['inference_ratio']:>13}"
+        print(f"{row['method']:<24}{ratios}{row['params']:>10}  {row['needs']}")
+
+
+if __name__ == "__main__":
+    parser = program.parser(__doc__)
+    parser.add_argument("suite", nargs="?", default="default")
+    parser.add_argument("--rounds", type=int, default=10, help="timings of each step (10)")
+    program.run(costs, parser)

@@ -1,0 +1,111 @@
+"""Every suite beside the default one: its dvc.yaml against the code, its settings and its claims."""
+
+import importlib
+
+import pytest
+from repository import ROOT, run
+
+from benchmark import paths
+from benchmark.claims import read_claims
+from benchmark.config import Suite, load, load_bias, load_method, parse, read_yaml
+from benchmark.provenance import CODE
+from benchmark.registry import DATASETS, METHODS
+
+NAMES = sorted(file.parent.name for file in (ROOT / "pipelines").glob("*/params.yaml"))
+FIXED = {"report", "check"}
+
+
+@pytest.fixture(params=NAMES)
+def suite(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> paths.SuitePaths:
+    monkeypatch.chdir(ROOT)
+    return paths.SuitePaths(request.param)
+
+
+def stages_of(suite: paths.SuitePaths) -> dict:
+    return read_yaml(ROOT / suite.pipeline)["stages"]
+
+
+def filled(entries: list, **values: str) -> list[str]:
+    names = [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
+    for key, value in values.items():
+        names = [name.replace("${" + key + "}", value) for name in names]
+    return names
+
+
+def test_the_suites_are_there() -> None:
+    assert NAMES == ["hacking", "methods", "minority"]
+
+
+def test_stages_are_the_product_of_the_lists(suite: paths.SuitePaths) -> None:
+    listed = run("dvc", "stage", "list", "--name-only", str(suite.pipeline), cwd=ROOT).split()
+    names = {line.rpartition(":")[2] for line in listed}
+    cells = load(Suite, ROOT / suite.params).cells()
+    products = {f"{stage}@{cell.key}" for stage in ("train", "score") for cell in cells}
+    products |= {f"code@{cell.method}" for cell in cells}
+    products |= {f"inject@{cell.task}" for cell in cells} if "inject" in stages_of(suite) else set()
+    single = {name for name in stages_of(suite) if "matrix" not in stages_of(suite)[name]}
+    assert names == products | single
+    assert single >= FIXED
+
+
+def test_each_stage_runs_its_program_at_the_root_on_this_suite(suite: paths.SuitePaths) -> None:
+    for name, stage in stages_of(suite).items():
+        words = stage["cmd"].split()
+        assert words[:3] == ["python", "-m", f"pipelines.{name}"]
+        assert words[-1] == suite.name
+        assert stage["wdir"] == "../.."
+        assert callable(getattr(importlib.import_module(f"pipelines.{name}"), name))
+
+
+def test_data_code_and_settings_come_from_where_the_programs_look(suite: paths.SuitePaths) -> None:
+    stages = stages_of(suite)
+    assert sorted(stages["code"]["deps"]) == sorted(CODE)
+    for cell in load(Suite, ROOT / suite.params).cells():
+        values = {"key": cell.key, "item.method": cell.method, "item.dataset": cell.dataset, "item.bias": cell.bias}
+        deps = [str(paths.biased_pack(cell.task)), str(suite.code(cell.method))]
+        assert sorted(filled(stages["train"]["deps"], **values)) == sorted(deps)
+        assert filled(stages["code"]["outs"], **values) == [str(suite.code(cell.method))]
+        assert filled(stages["train"]["outs"], **values) == [str(suite.run(cell))]
+        assert filled(stages["score"]["outs"], **values) == [
+            str(place(cell)) for place in (suite.predictions, suite.gallery, suite.facts)
+        ]
+        for stage in ("code", "train"):
+            assert str(suite.method_yaml(cell.method)) in filled(stages[stage]["params"], **values)
+        made = [read_yaml(ROOT / "dvc.yaml")["stages"]["inject"], stages.get("inject", {"outs": []})]
+        packs = [out for each in made for out in filled(each["outs"], key=cell.task)]
+        assert str(paths.biased_pack(cell.task)) in packs
+
+
+def test_no_stage_reads_the_roots_params(suite: paths.SuitePaths) -> None:
+    for stage in stages_of(suite).values():
+        assert all(next(iter(param)).startswith("pipelines/") for param in stage.get("params", []))
+
+
+def test_all_settings_load_and_every_claim_is_about_a_cell(suite: paths.SuitePaths) -> None:
+    cells = load(Suite, ROOT / suite.params).cells()
+    for cell in cells:
+        assert cell.dataset in DATASETS
+        load_bias(paths.bias_yaml(cell.bias))
+        settings = load_method(suite.method_yaml(cell.method))
+        parse(METHODS.get(settings.method).Settings, settings.options, cell.method)
+    keys = {cell.key for cell in cells}
+    claims = read_claims(suite.claims_yaml)
+    assert claims
+    assert {f"{claim.dataset}-{claim.bias}-{claim.method}" for claim in claims} <= keys
+    assert len({claim.name for claim in claims}) == len(claims)
+
+
+def test_the_suite_of_all_methods_holds_every_registered_one() -> None:
+    listed = set(load(Suite, ROOT / "pipelines/methods/params.yaml").matrix.method)
+    builtin = {name for name, entry in METHODS.table().items() if entry.origin == "built-in"}
+    assert builtin - listed == {"isnet_stochastic"}  # isnet by another name
+
+
+def test_methods_of_one_suite_share_what_a_comparison_needs() -> None:
+    for name in ("default", *NAMES):
+        suite = paths.SuitePaths(name)
+        files = [
+            load_method(ROOT / suite.method_yaml(method)) for method in load(Suite, ROOT / suite.params).matrix.method
+        ]
+        shared = {(file.training.epochs, file.training.batch_size, file.training.clip_norm) for file in files}
+        assert len(shared) == 1, name
