@@ -5,10 +5,22 @@ import pytest
 
 from benchmark.api import VARIANTS, Options
 from benchmark.claims import read_claims
-from benchmark.config import Matrix, MethodFile, Optimizer, Suite, Training, load, load_method, parse, read_yaml
+from benchmark.config import (
+    Matrix,
+    MethodFile,
+    Optimizer,
+    Suite,
+    Training,
+    load,
+    load_bias,
+    load_method,
+    parse,
+    read_yaml,
+)
 from benchmark.errors import BenchmarkError
 from benchmark.metrics.named import metric_named
-from benchmark.registry import BIASES, DATASETS, METHODS
+from benchmark.registry import DATASETS, METHODS
+from benchmark.tune.settings import load_search
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / "pipelines" / "configs"
@@ -187,7 +199,6 @@ def test_settings_do_not_change_after_they_are_read():
 
 # --- what the repository ships ----------------------------------------------------------------------
 
-SHIPPED = {"datasets": DATASETS, "biases": BIASES}
 FILES = sorted(CONFIGS.rglob("*.yaml"))
 
 
@@ -198,9 +209,26 @@ def test_every_shipped_settings_file_is_good(path):
         registered = METHODS.get(settings.method)
         assert isinstance(settings.training, Training)
         assert isinstance(registered(parse(registered.Settings, settings.options, str(path))).settings, Options)
+    elif path.parent.name == "search":
+        settings = load_method(path.parent.parent / "methods" / path.name)
+        search = load_search(path, settings)
+        assert "training.optimizer.lr" in search.space  # of every method
+        assert search.strength is None or search.strength in search.space
+    elif path.parent.name == "biases":
+        assert load_bias(path).settings.version >= 1
     else:
-        registered = SHIPPED[path.parent.name].get(path.stem)
+        registered = DATASETS.get(path.stem)
         assert registered(load(registered.Settings, path)).settings.version >= 1
+
+
+def test_a_bias_may_be_configured_under_a_name_of_its_own(tmp_path):
+    (tmp_path / "corner60.yaml").write_text("bias: corner\nversion: 1\ncorrelation: 0.6\n")
+    bias = load_bias(tmp_path / "corner60.yaml")
+    assert type(bias).__name__ == "Corner"
+    assert bias.settings.correlation == 0.6
+    (tmp_path / "korner.yaml").write_text("version: 1\n")
+    with pytest.raises(BenchmarkError, match="unknown bias; got 'korner'; expected did you mean 'corner'"):
+        load_bias(tmp_path / "korner.yaml")
 
 
 def test_the_default_suite_has_a_settings_file_for_every_name():

@@ -10,7 +10,7 @@ from benchmark.data.sheet import MANIFEST, draw_sheet, manifest_rows, write_mani
 from benchmark.files import sha256_file
 from benchmark.inject import NO_CODE
 
-SIZES = {"train": 3500, "val": 500, "iid": 1000, "ood": 1000, "deceiving": 1000}
+SIZES = {"train": 3500, "val": 500, "iid": 1000, "ood": 1000, "deceiving": 1000, "balanced": 500}
 
 
 @pytest.fixture(scope="module")

@@ -143,7 +143,7 @@ def test_a_search_file_that_does_not_fit_the_method_is_named(tmp_path: Path, lin
 
 def test_values_of_a_method_are_those_of_its_yaml_and_its_defaults() -> None:
     values = values_of(RRR)
-    assert values["options.penalty_weight"] == 1e-2
+    assert values["options.penalty_weight"] == RRR.options["penalty_weight"]
     assert values["options.path"] == "none"
     assert values["training.optimizer.momentum"] == 0.9
 

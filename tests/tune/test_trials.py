@@ -112,7 +112,7 @@ def test_a_killed_trial_goes_on_and_ends_in_the_same_scores(project: Path) -> No
     class Killed(Exception):
         """In place of a kill, after the second epoch."""
 
-    def kill(seed: int, done: int, row: dict[str, float], seconds: float) -> None:
+    def kill(seed: int, done: int, *_: object) -> None:
         if done == 2:
             raise Killed
 
