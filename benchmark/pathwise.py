@@ -84,9 +84,21 @@ def label_logit(model: nn.Module, image: Tensor, label: Tensor) -> Floats:
     return logit
 
 
+def explained(model: nn.Module, image: Tensor, label: Tensor) -> Floats:
+    """Signed relevance of each image's label, ``[N, H, W]`` in double precision.
+
+    Raises:
+        BenchmarkError: If the explainer does not know an operation of the model.
+    """
+    relevance = heatmaps(EXPLAINER, model, image, label)
+    if relevance is None:
+        raise BenchmarkError(f"{EXPLAINER} does not know an operation of the model", do="Look at another method.")
+    return relevance.astype(np.float64)
+
+
 def background_relevance(model: nn.Module, shown: Shown, alpha: float) -> Floats:
     """Signed relevance on the background at ``alpha``, ``[N]``."""
-    relevance = heatmaps(EXPLAINER, model, shown.faded(alpha), shown.label).astype(np.float64)
+    relevance = explained(model, shown.faded(alpha), shown.label)
     total: Floats = (relevance * (shown.mask == 0)).sum(axis=(1, 2))
     return total
 
@@ -148,7 +160,7 @@ def on_mark(model: nn.Module, shown: Shown, points: int = 20) -> dict[str, float
     """
     parts = {"marked": shown.image, "unmarked": shown.unmarked, "black": shown.faded(0.0)}
     logit = {name: label_logit(model, part, shown.label) for name, part in parts.items()}
-    relevance = heatmaps(EXPLAINER, model, shown.image, shown.label).astype(np.float64)
+    relevance = explained(model, shown.image, shown.label)
     size, mark = np.abs(relevance), shown.mark == 1
     middles = ((np.arange(points) + 0.5) / points).tolist()
     return {

@@ -115,9 +115,7 @@ def _notes(task: Task, results: Results, rows: list[Row]) -> list[str]:
     ]
     entries = [entry for row in rows for entry in row.entries]
     if any(entry.mark == "‡" for entry in entries):
-        notes.append(
-            "‡ The method blanks the background of its input: a low value is by design and proves nothing."
-        )
+        notes.append("‡ The method blanks the background of its input: a low value is by design and proves nothing.")
     if any(entry.mark == "†" for entry in entries):
         notes.append("† The method is trained through this explainer: a low value proves nothing by itself.")
     same = "Methods that see more are listed below those that see less, and compared only with their like. "
