@@ -50,14 +50,20 @@ def changed(settings: MethodFile, values: Mapping[str, Any], where: str) -> Meth
     """
     content = copy.deepcopy({"training": settings.training.model_dump(), "options": settings.options})
     for name, value in values.items():
-        *above, last = name.split(".")
-        inner: dict[str, Any] = content
-        for key in above:
-            inner = inner.setdefault(key, {})
-        inner[last] = value
+        set_value(content, name, value)
     parse(METHODS.get(settings.method).Settings, content["options"], where)
     training = parse(Training, content["training"], where)
     return settings.model_copy(update={"training": training, "options": content["options"]})
+
+
+def set_value(tree: Any, name: str, value: Any) -> None:
+    """Sets what a dotted name addresses; a block that is empty or missing is made."""
+    *above, last = name.split(".")
+    for key in above:
+        if tree.get(key) is None:
+            tree[key] = {}
+        tree = tree[key]
+    tree[last] = value
 
 
 def load_search(path: Path, settings: MethodFile) -> Search:

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_text
+from benchmark.tune.settings import set_value
 
 MARK = "# Tuned: "
 
@@ -39,16 +40,6 @@ def with_values(text: str, values: Mapping[str, Any], note: str) -> str:
     if YAML(typ="safe", pure=True).load(result) != wanted:
         raise BenchmarkError("the method's YAML cannot be changed", got=dict(values), do="Write the values by hand.")
     return result
-
-
-def set_value(tree: Any, name: str, value: Any) -> None:
-    """Sets what a dotted name addresses; a block that is empty or missing is made."""
-    *above, last = name.split(".")
-    for key in above:
-        if tree.get(key) is None:
-            tree[key] = {}
-        tree = tree[key]
-    tree[last] = value
 
 
 def write_values(path: Path, values: Mapping[str, Any], note: str) -> None:

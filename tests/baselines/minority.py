@@ -30,6 +30,17 @@ class Linear(nn.Sequential):
         return self[-1]
 
 
+class Row(nn.Module):
+    """Logits are one row of the image."""
+
+    def __init__(self, row: int) -> None:
+        super().__init__()
+        self.row, self.scale = row, nn.Parameter(torch.ones(()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.scale * x[:, 0, self.row]
+
+
 class Small(Method):
     """To be inherited after a method: what that calls its classifier is then a small one."""
 

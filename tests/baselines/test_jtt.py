@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from minority import Small, accuracy, assert_resumes_anywhere, deceived_accuracy, deployed, fit_of, sets_of
-from torch import nn
+from minority import Row, Small, accuracy, assert_resumes_anywhere, deceived_accuracy, deployed, fit_of, sets_of
 from torch.nn.functional import cross_entropy
 
 from baselines.erm import ERM
@@ -22,17 +21,6 @@ class SmallJTT(JTT, Small):
 
 class SmallERM(ERM, Small):
     pass
-
-
-class Row(nn.Module):
-    """Logits are one row of the image."""
-
-    def __init__(self, row: int) -> None:
-        super().__init__()
-        self.row, self.scale = row, nn.Parameter(torch.ones(()))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.scale * x[:, 0, self.row]
 
 
 def small(**options: object) -> SmallJTT:

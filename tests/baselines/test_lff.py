@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from minority import Small, assert_resumes_anywhere, deceived_accuracy, fit_of, sets_of
-from torch import nn
+from minority import Row, Small, assert_resumes_anywhere, deceived_accuracy, fit_of, sets_of
 from torch.nn.functional import cross_entropy
 
 from baselines.erm import ERM
@@ -24,17 +23,6 @@ class SmallLfF(LfF, Small):
 
 class SmallERM(ERM, Small):
     pass
-
-
-class Row(nn.Module):
-    """Logits are one row of the image."""
-
-    def __init__(self, row: int) -> None:
-        super().__init__()
-        self.row, self.scale = row, nn.Parameter(torch.ones(()))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.scale * x[:, 0, self.row]
 
 
 def method(**options: object) -> LfF:

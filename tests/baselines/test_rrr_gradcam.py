@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from captum.attr import LayerGradCam
+from staged import Staged, batch_of
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -19,34 +20,6 @@ RNG = torch.Generator()
 
 def method(**options: object) -> RRRGradCAM:
     return RRRGradCAM(RRRGradCAM.Settings(**{"grid": 3, **options}))
-
-
-def batch_of(count: int = 4, size: int = 6) -> Batch:
-    rng = torch.Generator().manual_seed(0)
-    image = torch.rand(count, 1, size, size, generator=rng, dtype=torch.float64)
-    mask = (torch.rand(count, 1, size, size, generator=rng) > 0.6).double()
-    return Batch(image, torch.arange(count) % 3, mask)
-
-
-class Staged(nn.Module):
-    """Two smooth stages that are listed as timm lists them; the weights of the map depend on the map."""
-
-    feature_info = [  # noqa: RUF012
-        {"num_chs": 4, "reduction": 1, "module": "first"},
-        {"num_chs": 3, "reduction": 2, "module": "second"},
-    ]
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.first = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.Softplus())
-        self.second = nn.Sequential(nn.Conv2d(4, 3, 2, stride=2), nn.Tanh())
-        self.head = nn.Linear(3, 3)
-        self.double()
-
-    def forward(self, x: Tensor) -> Tensor:
-        a = self.second(self.first(x))
-        return self.head((a + a**2).mean((2, 3)))
 
 
 def test_the_penalty_of_a_map_by_hand() -> None:

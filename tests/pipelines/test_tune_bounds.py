@@ -4,15 +4,13 @@ import json
 from argparse import Namespace
 from pathlib import Path
 
-import numpy as np
 import pytest
+from made_images import bars
 from ruamel.yaml import YAML
 
 from baselines.isnet import ISNet
-from benchmark.api import Images
 from benchmark.biases.corner import Corner
 from benchmark.config import parse
-from benchmark.data.masks import ink_mask
 from benchmark.data.pack import write_columns
 from benchmark.errors import BenchmarkError
 from benchmark.inject import inject
@@ -32,16 +30,6 @@ training:
   optimizer: {name: sgd, lr: 0.05}
   clip_norm: 1.0
 """
-
-
-def bars(count: int) -> Images:
-    label = np.arange(count) % 3
-    image = np.zeros((count, 28, 28, 1), np.uint8)
-    for row, k in enumerate(label):
-        image[row, 8 + 3 * k : 11 + 3 * k, 8:20] = 100 + row
-    split = np.array(["train"] * (count // 2) + ["val"] * (count // 4) + ["test"] * (count - count // 2 - count // 4))
-    ids = np.array([f"image_{row}" for row in range(count)])
-    return Images(image, ink_mask(image, 0.1, 1), label, ids, np.full(count, "made"), split, ids)
 
 
 @pytest.fixture

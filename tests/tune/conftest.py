@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
+from made_images import bars
 
-from benchmark.api import Images
 from benchmark.biases.corner import Corner
-from benchmark.data.masks import ink_mask
 from benchmark.data.pack import write_columns
 from benchmark.inject import inject
 from benchmark.seeding import numpy_stream
@@ -27,17 +25,6 @@ SEARCH = """\
 space:
   training.optimizer.lr: {low: 1e-3, high: 1e-2, log: true}
 """
-
-
-def bars(count: int) -> Images:
-    """Images 28 x 28 with a bright bar whose place is the class."""
-    label = np.arange(count) % 3
-    image = np.zeros((count, 28, 28, 1), np.uint8)
-    for row, k in enumerate(label):
-        image[row, 8 + 3 * k : 11 + 3 * k, 8:20] = 100 + row
-    split = np.array(["train"] * (count // 2) + ["val"] * (count // 4) + ["test"] * (count - count // 2 - count // 4))
-    ids = np.array([f"image_{row}" for row in range(count)])
-    return Images(image, ink_mask(image, 0.1, 1), label, ids, np.full(count, "made"), split, ids)
 
 
 @pytest.fixture
