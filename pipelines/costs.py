@@ -10,16 +10,17 @@ import argparse
 
 from benchmark import paths
 from benchmark.costs import COLUMNS, measure
+from benchmark.memory import measured_by
 from benchmark.summary import write_csv
 from benchmark.training.seed import limit_threads
-from pipelines import peaks, program
+from pipelines import program
 from pipelines.recipes import REFERENCE, recipes_of, some_images
 
 
 def costs(arguments: argparse.Namespace) -> None:
     suite = paths.SuitePaths(arguments.suite)
     limit_threads()
-    memory = peaks.of_suite(suite.name)
+    memory = measured_by("pipelines.peaks", suite.name)
     sets, images = some_images(suite)
     rows = measure(recipes_of(suite), sets, images, memory, arguments.rounds)
     write_csv(suite.results / "costs.csv", rows, COLUMNS)

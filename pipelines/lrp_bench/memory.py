@@ -6,18 +6,14 @@ The processes are forked from one that has imported everything and computed noth
 from __future__ import annotations
 
 import json
-import multiprocessing
-import subprocess
 import sys
 from collections.abc import Sequence
-from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 import torch
 
 from benchmark.backbone import import_timm
-from benchmark.errors import BenchmarkError
-from benchmark.memory import environment, peak
+from benchmark.memory import in_child, measured_by, peak
 from pipelines import program
 from pipelines.lrp_bench.cases import CASES, Problem, Training
 
@@ -38,18 +34,14 @@ def peaks(jobs: Sequence[Job]) -> dict[Job, int]:
     Raises:
         BenchmarkError: If a step failed.
     """
-    command = [sys.executable, "-m", __name__, json.dumps(jobs)]
-    done = subprocess.run(command, env=environment(), stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        raise BenchmarkError("peak memory could not be measured", do="The reason is above.")
-    return dict(zip(jobs, json.loads(done.stdout), strict=True))
+    return dict(zip(jobs, measured_by(__name__, json.dumps(jobs)), strict=True))
 
 
-def measure(job: Job, result: Connection) -> None:
-    """In the child."""
+def measure(job: Job) -> int:
+    """Bytes of one step, in the child."""
     problem = Problem.make(job.network, job.px, job.device)
     step = Training(problem, CASES[job.case] if job.case else None, job.maps)
-    result.send(peak(step, step.release, job.device))
+    return peak(step, step.release, job.device)
 
 
 def main() -> None:
@@ -57,18 +49,12 @@ def main() -> None:
     program.die_with_parent()
     torch.set_num_threads(1)
     import_timm()
-    fork = multiprocessing.get_context("fork")
     found = []
     jobs = [Job(*each) for each in json.loads(sys.argv[1])]
     for number, job in enumerate(jobs, start=1):
         place = f"[{job.device}] {job.network}, {job.px} px, {job.case or 'plain'}"
         print(f"peak memory, {number} of {len(jobs)}: {place}", file=sys.stderr, flush=True)
-        ours, theirs = fork.Pipe(duplex=False)
-        child = fork.Process(target=measure, args=(job, theirs))
-        child.start()
-        theirs.close()
-        found.append(ours.recv())
-        child.join()
+        found.append(in_child(place, measure, job))
     print(json.dumps(found))
 
 
