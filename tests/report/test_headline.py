@@ -1,9 +1,10 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
+from benchmark.api import Needs
 from benchmark.cell import Cell
-from benchmark.report.access import by_access, peers, rank
+from benchmark.report.access import ORDER, by_access, peers, rank
 from benchmark.report.findings import sentences
 from benchmark.report.headline import best_method
 from benchmark.report.numbers import estimate, fraction, magnitude, probability
@@ -81,6 +82,10 @@ def test_methods_are_listed_from_those_that_see_least_to_those_that_see_most():
     seen = ["nothing", "training masks", "training masks, group labels", "a validation set without bias"]
     seen += ["training masks, a validation set without bias", "external data", "masks at test"]
     assert [rank(needs) for needs in seen] == sorted(map(rank, seen))
+
+
+def test_all_that_a_method_may_declare_has_its_place_in_the_order():
+    assert [Needs(**{field.name: True}).describe() for field in fields(Needs)] == list(ORDER)
 
 
 def test_a_method_is_best_among_those_that_see_the_same():
