@@ -32,7 +32,6 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from baselines.masks import masks_of
 from benchmark.api import Batch, Method, Needs, Options
 from isnet.path import background
 
@@ -51,7 +50,7 @@ class BackgroundSwap(Method):
     source = "Xiao et al. 2021, ICLR (arXiv 2006.09994), training on Mixed-Rand"
 
     def loss(self, network: nn.Module, batch: Batch, rng: torch.Generator) -> Mapping[str, Tensor]:
-        mask, x = masks_of(batch), batch.image
+        mask, x = batch.masks, batch.image
         swapped = torch.where(mask > 0, x, background(self.settings.kind, x, mask, rng))
         chosen = torch.rand(len(x), 1, 1, 1, generator=rng) < self.settings.probability
         x = torch.where(chosen.to(x.device), swapped, x)

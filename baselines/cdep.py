@@ -48,9 +48,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from baselines.contextual import decompose
-from baselines.masks import point_and_mask
+from baselines.masks import PathOption, point_and_mask
 from benchmark.api import Batch, Method, Needs, Options, Task
-from isnet.path import Kind
 
 
 class CDEP(Method):
@@ -61,7 +60,7 @@ class CDEP(Method):
 
         penalty_weight: float = Field(1.0, ge=0, description="[lambda]")
         score: Literal["absolute", "softmax"] = Field("absolute", description="what of a contribution is penalised")
-        path: Kind = Field("none", description="on the way to which background")
+        path: PathOption = "none"
 
     settings: Settings
     needs = Needs(masks=True)

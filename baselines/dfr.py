@@ -121,11 +121,9 @@ def features(network: nn.Module, examples: Examples) -> tuple[Tensor, Tensor, Te
     try:
         with torch.no_grad():
             for batch in examples.batches():
-                if batch.code is None:
-                    raise BenchmarkError("codes of DFR's images", expected="codes", do="Set needs.groups.")
                 network(batch.image)
                 labels.append(batch.label.cpu())
-                groups.append((batch.label * (layer.out_features + 1) + batch.code + 1).cpu())
+                groups.append((batch.label * (layer.out_features + 1) + batch.codes + 1).cpu())
     finally:
         hook.remove()
     return torch.cat(inputs), torch.cat(labels), torch.cat(groups)

@@ -38,10 +38,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
-from baselines.grad_cam import checked, grad_cam, of_label, run
-from baselines.masks import point_and_mask
+from baselines.grad_cam import Grid, checked, grad_cam, of_label, run
+from baselines.masks import PathOption, point_and_mask
+from baselines.wrappers import before_wrapper
 from benchmark.api import Batch, Method, Needs, Options, Task
-from isnet.path import Kind
 
 
 class GAIN(Method):
@@ -54,9 +54,9 @@ class GAIN(Method):
         mask_weight: float = Field(10.0, ge=0, description="[w] of the distance between map and mask")
         steepness: float = Field(10.0, gt=0, description="[omega] of the soft threshold")
         threshold: float = Field(0.5, description="[sigma] above it a pixel of the map is taken out of the image")
-        grid: int = Field(7, ge=1, description="fewest pixels a side of the feature map")
+        grid: Grid = 7
         double_backward: bool = Field(False, description="train through the map's weights as well")
-        path: Kind = Field("none", description="on the way to which background")
+        path: PathOption = "none"
 
     settings: Settings
     needs = Needs(masks=True)
@@ -69,9 +69,10 @@ class GAIN(Method):
         o = self.settings
         x, mask = point_and_mask(o.path, batch, rng)
         with torch.enable_grad():  # validation runs without gradients, but a map's weights are one
-            logits, features = run(network, x, o.grid)
+            with before_wrapper(network) as kept:
+                logits, features = run(network, x, o.grid)
             second_order = o.double_backward and network.training
-            cam = grad_cam(logits, features, batch.label, x.shape[-2:], create_graph=second_order)
+            cam = grad_cam(kept[0], features, batch.label, x.shape[-2:], create_graph=second_order)
         with running_statistics_kept(network):
             without = network(taken_out(x, cam, o.steepness, o.threshold)).softmax(1)
         classification = cross_entropy(logits, batch.label)

@@ -13,12 +13,18 @@ paper's choice. At 28 px the last map of most networks is a single pixel, whose 
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from baselines.wrappers import full, unwrapped
 from benchmark.api import Task
 from benchmark.errors import BenchmarkError
+
+Grid = Annotated[int, Field(ge=1, description="fewest pixels a side of the feature map")]
 
 
 def of_label(score: Tensor, label: Tensor) -> Tensor:
@@ -30,7 +36,7 @@ def signed_map(logits: Tensor, features: Tensor, label: Tensor, create_graph: bo
     """``S`` of the label's logit, ``[B, 1, h, w]``: what speaks for the class is positive, what against it negative.
 
     Args:
-        logits: ``[B, K]`` with their graph.
+        logits: ``[B, K]`` with their graph (:func:`baselines.wrappers.before_wrapper`).
         features: ``[B, C, h, w]``, a tensor of that graph.
         label: ``[B]`` class indices.
         create_graph: Whether the weights of the map depend on the network's, or are constants.
@@ -38,8 +44,8 @@ def signed_map(logits: Tensor, features: Tensor, label: Tensor, create_graph: bo
     (slope,) = torch.autograd.grad(
         of_label(logits, label).sum(), features, create_graph=create_graph, retain_graph=True
     )
-    weights = slope.mean((2, 3), keepdim=True)
-    return (weights * features).sum(1, keepdim=True)
+    weights = full(slope).mean((2, 3), keepdim=True)
+    return (weights * full(features)).sum(1, keepdim=True)
 
 
 def grad_cam(logits: Tensor, features: Tensor, label: Tensor, size: torch.Size, create_graph: bool) -> Tensor:
@@ -62,7 +68,7 @@ def run(network: nn.Module, x: Tensor, grid: int) -> tuple[Tensor, Tensor]:
     Raises:
         BenchmarkError: If the network lists no stages, or none is a map of that size.
     """
-    plain = getattr(network, "module", network)  # as Fabric and data-parallel wrappers name what they wrap
+    plain = unwrapped(network)
     stages = getattr(plain, "feature_info", None)
     if not isinstance(stages, list):
         raise BenchmarkError(

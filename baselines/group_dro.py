@@ -27,15 +27,14 @@ which has no reason to give up the shortcut. Training images without a mark are 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from baselines.wrappers import unwrapped
 from benchmark.api import Batch, Data, Examples, Method, Needs, Options, Phase, Task
-from benchmark.errors import BenchmarkError
 
 
 class GroupDRO(Method):
@@ -60,7 +59,7 @@ class GroupDRO(Method):
         return (Phase("train", epochs, self.loss, begin=count_groups, weights=balancing_weights),)
 
     def loss(self, network: nn.Module, batch: Batch, rng: torch.Generator) -> Mapping[str, Tensor]:
-        plain = unwrapped(network)
+        plain: Grouped = unwrapped(network)
         group = group_of(batch, plain.classes)
         each = cross_entropy(network(batch.image), batch.label, reduction="none")
         if network.training:
@@ -69,13 +68,8 @@ class GroupDRO(Method):
         return {"loss": weighted, "classification_loss": each.mean(), "largest_group_weight": plain.q.max()}
 
     def deploy(self, network: nn.Module) -> nn.Module:
-        plain = unwrapped(network)
+        plain: Grouped = unwrapped(network)
         return plain.classifier
-
-
-def unwrapped(network: nn.Module) -> Grouped:
-    """What :meth:`build` returned, out of its wrapper (precision, data parallel) if it is in one."""
-    return cast("Grouped", getattr(network, "module", network))
 
 
 class Grouped(nn.Module):
@@ -117,14 +111,8 @@ class Grouped(nn.Module):
 
 
 def group_of(batch: Batch, classes: int) -> Tensor:
-    """Number of each image's group, ``[B]``.
-
-    Raises:
-        BenchmarkError: If the batch does not tell.
-    """
-    if batch.code is None:
-        raise BenchmarkError("codes of a group DRO batch", expected="codes", do="Set needs.groups on the method.")
-    return batch.label * (classes + 1) + batch.code.remainder(classes + 1)
+    """Number of each image's group, ``[B]``."""
+    return batch.label * (classes + 1) + batch.codes.remainder(classes + 1)
 
 
 def groups_of(examples: Examples, classes: int) -> Tensor:
@@ -134,7 +122,7 @@ def groups_of(examples: Examples, classes: int) -> Tensor:
 
 def count_groups(network: nn.Module, data: Data, rng: torch.Generator) -> None:
     """Finds the sizes of the training groups; ``q`` starts uniform over those that have images."""
-    plain = unwrapped(network)
+    plain: Grouped = unwrapped(network)
     group = groups_of(data.train, plain.classes)
     plain.size.copy_(torch.bincount(group, minlength=len(plain.size)))
     plain.q.copy_((plain.size > 0) / (plain.size > 0).sum())

@@ -81,17 +81,15 @@ class HAM(Method):
         return Network(create_encoder(task, o.grid), findings, o.width, o.sharpness)
 
     def loss(self, network: nn.Module, batch: Batch, rng: torch.Generator) -> Mapping[str, Tensor]:
-        if batch.mask is None:
-            raise BenchmarkError("masks of a HAM batch", expected="masks", do="Set needs.masks on the method.")
         o = self.settings
         seen: Seen = network(batch.image, self.dropout(network, batch, rng))
         present = findings(batch.label, seen.logits.shape[1], o.normal).to(seen.logits.dtype)
-        refined = refine(seen.maps, batch.mask.shape[2:], o.steepness, o.threshold)
+        refined = refine(seen.maps, batch.masks.shape[2:], o.steepness, o.threshold)
         classification = binary_cross_entropy_with_logits(seen.logits, present)
         anomaly = binary_cross_entropy_with_logits(seen.anomaly, present.amax(1))
         bound = bound_loss(seen.maps, seen.anomaly_map, present, o.steepness, o.constraint_threshold)
         union = union_loss(seen.maps, seen.anomaly_map, present, o.steepness, o.constraint_threshold)
-        distance = mask_loss(refined, batch.mask, present)
+        distance = mask_loss(refined, batch.masks, present)
         return {
             "loss": classification
             + o.anomaly_weight * anomaly

@@ -16,7 +16,8 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from baselines.isnet_base import HeatmapTrained
-from baselines.isnet_maps import IMAGE, Explained, Sample, plain, recorded
+from baselines.isnet_maps import IMAGE, Explained, Sample, recorded
+from baselines.wrappers import unwrapped
 from isnet import lrp
 from isnet.targets import OneClass, Target, choose
 
@@ -57,7 +58,7 @@ class ISNet(HeatmapTrained):
         return Explained(logits, target, {place: (heatmap,) for place, heatmap in maps.items()})
 
     def where_not_finite(self, network: nn.Module, x: Tensor, target: Tensor) -> str | None:
-        return lrp.first_non_finite(plain(network), x, target, **self.rules())
+        return lrp.first_non_finite(unwrapped(network), x, target, **self.rules())
 
 
 def relevance(

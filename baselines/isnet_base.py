@@ -23,7 +23,8 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from baselines.isnet_maps import IMAGE, Explained, Factor, Sample, masks_of, part, plain, sample_of
+from baselines.isnet_maps import IMAGE, Explained, Factor, Sample, part, sample_of
+from baselines.wrappers import unwrapped
 from benchmark.api import Batch, Method, Needs, Options
 from benchmark.errors import BenchmarkError
 from isnet.deep_supervision import default_layers, layer_mask, over_places
@@ -94,7 +95,7 @@ class HeatmapTrained(Method):
 
     def loss(self, network: nn.Module, batch: Batch, rng: torch.Generator) -> Mapping[str, Tensor]:
         o = self.settings
-        at = point(o.path, batch.image, masks_of(batch), rng, o.alpha, o.clean)
+        at = point(o.path, batch.image, batch.masks, rng, o.alpha, o.clean)
         training = network.training
         if training and o.every > 1 and float(torch.rand((), generator=rng)) * o.every >= 1:
             classification = cross_entropy(network(at.x), batch.label)
@@ -124,7 +125,7 @@ class HeatmapTrained(Method):
     def hidden_layers(self, network: nn.Module) -> list[str]:
         """Names of the modules whose outputs are explained too."""
         o = self.settings
-        return list(o.hidden) or (default_layers(plain(network)) if o.deep_supervision else [])
+        return list(o.hidden) or (default_layers(unwrapped(network)) if o.deep_supervision else [])
 
     def heatmap_terms(self, network: nn.Module, explained: Explained, sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
         """Heatmap loss over all places; L1 and L2 at the image."""
@@ -204,7 +205,7 @@ class HeatmapTrained(Method):
         totals: list[Running] = []
         names: list[str] = []
         for batch in batches:
-            at = point(o.path, batch.image, masks_of(batch), rng, o.alpha, o.clean)
+            at = point(o.path, batch.image, batch.masks, rng, o.alpha, o.clean)
             with torch.enable_grad():
                 sample = sample_of(at, batch, None, o.relevance_of)
                 maps = self.explain(network, sample, rng, create_graph=False).named()

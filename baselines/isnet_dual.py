@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from baselines.isnet import ISNet, relevance
-from baselines.isnet_maps import Explained, Sample, plain, recorded
+from baselines.isnet_maps import Explained, Sample, recorded
+from baselines.wrappers import unwrapped
 from isnet import lrp
 from isnet.lrp.composites import AlphaBeta, Composite
 from isnet.targets import choose
@@ -52,4 +53,4 @@ class ISNetDual(ISNet):
 
     def where_not_finite(self, network: nn.Module, x: Tensor, target: Tensor) -> str | None:
         found = super().where_not_finite(network, x, target)
-        return found or lrp.first_non_finite(plain(network), x, target, **self.zplus_rules())
+        return found or lrp.first_non_finite(unwrapped(network), x, target, **self.zplus_rules())

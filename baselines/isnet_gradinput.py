@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from baselines.isnet_base import HeatmapTrained
-from baselines.isnet_maps import IMAGE, Explained, Sample, plain, recorded
+from baselines.isnet_maps import IMAGE, Explained, Sample, recorded
+from baselines.wrappers import before_wrapper, full, unwrapped
 from isnet import lrp
 from isnet.targets import choose, max_probability
 
@@ -31,14 +32,15 @@ class ISNetGradInput(HeatmapTrained):
         return choose("original", logits, label, rng)
 
     def explain(self, network: nn.Module, sample: Sample, rng: torch.Generator, create_graph: bool) -> Explained:
-        with sdpa_kernel(SDPBackend.MATH):  # fused attention has no second backward
+        # Fused attention has no second backward.
+        with sdpa_kernel(SDPBackend.MATH), before_wrapper(network) as kept:
             logits, hidden = recorded(network, self.hidden_layers(network), sample.x)
         target = self.target(logits, sample.label, rng)
-        maps = gradient_times({IMAGE: sample.leaf, **hidden}, logits, target, create_graph)
+        maps = gradient_times({IMAGE: sample.leaf, **hidden}, kept[0], target, create_graph)
         return Explained(logits, target, {place: (heatmap,) for place, heatmap in maps.items()})
 
     def where_not_finite(self, network: nn.Module, x: Tensor, target: Tensor) -> str | None:
-        return lrp.first_non_finite(plain(network), x, target, eps=0.0, bn="native")
+        return lrp.first_non_finite(unwrapped(network), x, target, eps=0.0, bn="native")
 
 
 class ISNetSoftmaxGradInput(ISNetGradInput):
@@ -60,7 +62,7 @@ def gradient_times(tensors: dict[str, Tensor], logits: Tensor, target: Tensor, c
     for one in weights.unbind(1):
         # The graph must stay: for the next class, and for the classification loss.
         slopes = torch.autograd.grad(logits, list(tensors.values()), one, create_graph=create_graph, retain_graph=True)
-        maps.append([slope * tensor for slope, tensor in zip(slopes, tensors.values(), strict=True)])
+        maps.append([full(slope) * full(tensor) for slope, tensor in zip(slopes, tensors.values(), strict=True)])
     stacked = [torch.stack(place, 1) for place in zip(*maps, strict=True)]
     return {
         name: (place[:, 0] if target.is_floating_point() else place)

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from baselines.wrappers import unwrapped
 from benchmark.api import Batch
 from benchmark.errors import BenchmarkError
 from isnet import lrp
@@ -52,23 +53,6 @@ class Explained(NamedTuple):
         return [(place, heatmap) for place, heatmaps in self.maps.items() for heatmap in heatmaps]
 
 
-def masks_of(batch: Batch) -> Tensor:
-    """The masks of a batch.
-
-    Raises:
-        BenchmarkError: If it has none.
-    """
-    if batch.mask is None:
-        raise BenchmarkError("the ISNet needs the masks of its training images", do="Set needs.masks on the method.")
-    return batch.mask
-
-
-def plain(network: nn.Module) -> nn.Module:
-    """The network inside of a wrapper (Fabric and data-parallel wrappers call it ``module``)."""
-    inner = getattr(network, "module", network)
-    return inner if isinstance(inner, nn.Module) else network
-
-
 def take(values: Tensor, rows: Tensor | None) -> Tensor:
     """The rows of a tensor; all for ``None``."""
     return values if rows is None else values[rows]
@@ -84,7 +68,7 @@ def sample_of(at: Point, batch: Batch, rows: Tensor | None, factor: Factor) -> S
         factor: What the gradient at the point is multiplied with: ``point``, the point itself; ``difference``, the
             image less the path's end. The network sees the point either way.
     """
-    x, mask, label = (take(values, rows) for values in (at.x, masks_of(batch), batch.label))
+    x, mask, label = (take(values, rows) for values in (at.x, batch.masks, batch.label))
     if factor == "point":
         leaf = x.detach().requires_grad_()
         return Sample(leaf, leaf, mask, label)
@@ -111,7 +95,7 @@ def recorded(network: nn.Module, names: Sequence[str], x: Tensor) -> tuple[Tenso
     Raises:
         BenchmarkError: If a module did not run.
     """
-    with lrp.record(plain(network), names) as hidden:
+    with lrp.record(unwrapped(network), names) as hidden:
         logits = network(x)
     missing = [name for name in names if name not in hidden]
     if missing:

@@ -23,13 +23,13 @@ The cost is that of ``erm`` times one plus that share, and a forward of the firs
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from baselines.wrappers import unwrapped
 from benchmark.api import Batch, Data, Method, Options, Phase, Task
 
 
@@ -83,13 +83,8 @@ class JTT(Method):
         return torch.where(logits.argmax(1) == label, 1.0, self.settings.upweight)
 
     def deploy(self, network: nn.Module) -> nn.Module:
-        plain = unwrapped(network)
+        plain: Pair = unwrapped(network)
         return plain.second
-
-
-def unwrapped(network: nn.Module) -> Pair:
-    """What :meth:`build` returned, out of its wrapper (precision, data parallel) if it is in one."""
-    return cast("Pair", getattr(network, "module", network))
 
 
 class Pair(nn.Module):

@@ -26,15 +26,14 @@ from easy ones, not those that deny the shortcut from the others.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from baselines.wrappers import unwrapped
 from benchmark.api import Batch, Method, Options, Task
-from benchmark.errors import BenchmarkError
 
 UNSEEN = -1.0
 """The average loss of an image that has not come yet: below every loss, so that no maximum takes it."""
@@ -56,14 +55,12 @@ class LfF(Method):
         return BiasedAndDebiased(super().build(task), super().build(task), task.classes, task.images)
 
     def loss(self, network: nn.Module, batch: Batch, rng: torch.Generator) -> Mapping[str, Tensor]:
-        if batch.row is None:
-            raise BenchmarkError("rows of an LfF batch", expected="which image of its set each one is")
         logits = network(batch.image)
         each = [cross_entropy(one, batch.label, reduction="none") for one in logits]
-        plain = unwrapped(network)
+        plain: BiasedAndDebiased = unwrapped(network)
         present = torch.stack(each).detach()
         if network.training:
-            present = plain.remember(batch.row, batch.label, present, self.settings.memory)
+            present = plain.remember(batch.rows, batch.label, present, self.settings.memory)
         weight = relative_difficulty(present, plain.largest()[:, batch.label])
         biased = generalised_cross_entropy(logits[0], batch.label, self.settings.amplification).mean()
         debiased = (weight * each[1]).mean()
@@ -75,13 +72,8 @@ class LfF(Method):
         }
 
     def deploy(self, network: nn.Module) -> nn.Module:
-        plain = unwrapped(network)
+        plain: BiasedAndDebiased = unwrapped(network)
         return plain.debiased
-
-
-def unwrapped(network: nn.Module) -> BiasedAndDebiased:
-    """What :meth:`build` returned, out of its wrapper (precision, data parallel) if it is in one."""
-    return cast("BiasedAndDebiased", getattr(network, "module", network))
 
 
 class BiasedAndDebiased(nn.Module):

@@ -1,24 +1,17 @@
-"""The masks of a batch, and the point of a path that a loss with masks looks at."""
+"""The option ``path`` of losses with masks, and the point of the path that they look at."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from benchmark.api import Batch
-from benchmark.errors import BenchmarkError
 from isnet.path import Kind, towards
 
-
-def masks_of(batch: Batch) -> Tensor:
-    """The masks of a batch, ``[B, 1, H, W]``.
-
-    Raises:
-        BenchmarkError: If it has none.
-    """
-    if batch.mask is None:
-        raise BenchmarkError("masks of a batch", expected="masks", do="Set needs.masks on the method.")
-    return batch.mask
+PathOption = Annotated[Kind, Field(description="on the way to which background")]
 
 
 def point_and_mask(path: Kind, batch: Batch, rng: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -32,5 +25,4 @@ def point_and_mask(path: Kind, batch: Batch, rng: torch.Generator) -> tuple[Tens
     Raises:
         BenchmarkError: If the batch has no masks.
     """
-    mask = masks_of(batch)
-    return towards(path, batch.image, mask, rng), mask
+    return towards(path, batch.image, batch.masks, rng), batch.masks

@@ -26,14 +26,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import cast
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, interpolate
 
-from baselines.grad_cam import checked, of_label, run
+from baselines.grad_cam import Grid, checked, of_label, run
+from baselines.wrappers import unwrapped
 from benchmark.api import Batch, Data, Method, Options, Phase, Task
 
 
@@ -46,7 +46,7 @@ class MaskTune(Method):
         finetune_epochs: int = Field(1, ge=1, description="on masked images")
         finetune_lr: float = Field(0.1, gt=0, description="their learning rate, of the configured one")
         deviations: float = Field(2.0, ge=0, description="[tau] above the mean, from which a pixel is masked")
-        grid: int = Field(7, ge=1, description="fewest pixels a side of the feature map")
+        grid: Grid = 7
 
     settings: Settings
     source = "Asgari et al. 2022, NeurIPS (arXiv 2210.00055), section 2"
@@ -70,13 +70,8 @@ class MaskTune(Method):
         return {"loss": cross_entropy(network(batch.image, masked=True), batch.label)}
 
     def deploy(self, network: nn.Module) -> nn.Module:
-        plain = unwrapped(network)
+        plain: Tuned = unwrapped(network)
         return plain.classifier
-
-
-def unwrapped(network: nn.Module) -> Tuned:
-    """What :meth:`build` returned, out of its wrapper (precision, data parallel) if it is in one."""
-    return cast("Tuned", getattr(network, "module", network))
 
 
 class Tuned(nn.Module):
@@ -113,7 +108,7 @@ class Tuned(nn.Module):
 
 def freeze(network: nn.Module, data: Data, rng: torch.Generator) -> None:
     """The first training is over: what it learned decides what is masked."""
-    plain = unwrapped(network)
+    plain: Tuned = unwrapped(network)
     plain.former.load_state_dict(plain.classifier.state_dict())
 
 

@@ -30,7 +30,6 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from baselines.unet_classifier import overlap
 from benchmark.api import Batch, Method, Needs, Options, Task
 from benchmark.backbone import create_unet
-from benchmark.errors import BenchmarkError
 
 
 class MultitaskUNet(Method):
@@ -50,16 +49,14 @@ class MultitaskUNet(Method):
         return create_unet(task, classes=task.classes, width=self.settings.width)
 
     def loss(self, network: nn.Module, batch: Batch, rng: torch.Generator) -> Mapping[str, Tensor]:
-        if batch.mask is None:
-            raise BenchmarkError("masks of a multi-task batch", expected="masks", do="Set needs.masks on the method.")
         mask_logits, logits = network(batch.image)
         classification = cross_entropy(logits, batch.label)
-        segmentation = binary_cross_entropy_with_logits(mask_logits, batch.mask)
+        segmentation = binary_cross_entropy_with_logits(mask_logits, batch.masks)
         return {
             "loss": classification + self.settings.segmentation_weight * segmentation,
             "classification_loss": classification,
             "segmentation_loss": segmentation,
-            "mask_iou": overlap(mask_logits.detach() > 0, batch.mask > 0),
+            "mask_iou": overlap(mask_logits.detach() > 0, batch.masks > 0),
         }
 
     def deploy(self, network: nn.Module) -> nn.Module:

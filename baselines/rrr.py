@@ -25,7 +25,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -35,9 +35,11 @@ from torch.nn.functional import batch_norm, cross_entropy
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from torch.overrides import TorchFunctionMode
 
-from baselines.masks import point_and_mask
+from baselines.masks import PathOption, point_and_mask
+from baselines.wrappers import before_wrapper
 from benchmark.api import Batch, Method, Needs, Options
-from isnet.path import Kind
+
+Statistics = Annotated[Literal["batch", "constant"], Field(description="of batch norm, in the penalty")]
 
 BATCH_NORM = inspect.signature(batch_norm)
 
@@ -49,8 +51,8 @@ class RRR(Method):
         """The symbol of the paper in brackets."""
 
         penalty_weight: float = Field(1e-3, ge=0, description="[lambda]")
-        statistics: Literal["batch", "constant"] = Field("batch", description="of batch norm, in the penalty")
-        path: Kind = Field("none", description="on the way to which background")
+        statistics: Statistics = "batch"
+        path: PathOption = "none"
 
     settings: Settings
     needs = Needs(masks=True)
@@ -63,9 +65,13 @@ class RRR(Method):
         with torch.enable_grad():  # validation runs without gradients, but the penalty is one
             x = x.detach().requires_grad_()
             # Fused attention has no second backward.
-            with sdpa_kernel(SDPBackend.MATH), ConstantStatistics() if twice else nullcontext():
+            with (
+                sdpa_kernel(SDPBackend.MATH),
+                ConstantStatistics() if twice else nullcontext(),
+                before_wrapper(network) as kept,
+            ):
                 explained = network(x)
-            slope = input_gradient(explained, x, create_graph=network.training)
+            slope = input_gradient(kept[0], x, create_graph=network.training)
             logits = network(x.detach()) if twice else explained
         penalty = ((1 - mask) * slope).square().flatten(1).sum(1).mean()
         classification = cross_entropy(logits, batch.label)

@@ -30,7 +30,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import Literal
 
 import torch
 from pydantic import Field
@@ -38,11 +37,11 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import adaptive_avg_pool2d, cross_entropy
 
-from baselines.grad_cam import checked, run, signed_map
-from baselines.masks import point_and_mask
-from baselines.rrr import ConstantStatistics, has_batch_norm
+from baselines.grad_cam import Grid, checked, run, signed_map
+from baselines.masks import PathOption, point_and_mask
+from baselines.rrr import ConstantStatistics, Statistics, has_batch_norm
+from baselines.wrappers import before_wrapper
 from benchmark.api import Batch, Method, Needs, Options, Task
-from isnet.path import Kind
 
 TINY = 1e-6
 """Least divisor of a map: a map of zeros stays one."""
@@ -55,9 +54,9 @@ class RRRGradCAM(Method):
         """The symbol of the paper in brackets."""
 
         penalty_weight: float = Field(0.1, ge=0, description="[lambda]")
-        grid: int = Field(7, ge=1, description="fewest pixels a side of the feature map")
-        statistics: Literal["batch", "constant"] = Field("batch", description="of batch norm, in the penalty")
-        path: Kind = Field("none", description="on the way to which background")
+        grid: Grid = 7
+        statistics: Statistics = "batch"
+        path: PathOption = "none"
 
     settings: Settings
     needs = Needs(masks=True)
@@ -72,9 +71,13 @@ class RRRGradCAM(Method):
         twice = o.statistics == "constant" and network.training and has_batch_norm(network)
         with torch.enable_grad():  # validation runs without gradients, but a map's weights are one
             # Fused attention has no second backward.
-            with sdpa_kernel(SDPBackend.MATH), ConstantStatistics() if twice else nullcontext():
+            with (
+                sdpa_kernel(SDPBackend.MATH),
+                ConstantStatistics() if twice else nullcontext(),
+                before_wrapper(network) as kept,
+            ):
                 explained, features = run(network, x, o.grid)
-            relevance = signed_map(explained, features, batch.label, create_graph=network.training)
+            relevance = signed_map(kept[0], features, batch.label, create_graph=network.training)
             logits = network(x) if twice else explained
         penalty = outside(relevance, mask)
         classification = cross_entropy(logits, batch.label)

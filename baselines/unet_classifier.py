@@ -37,7 +37,6 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from benchmark.api import Batch, Method, Needs, Options, Phase, Task
 from benchmark.backbone import create_classifier, create_unet
-from benchmark.errors import BenchmarkError
 
 
 class UNetClassifier(Method):
@@ -81,12 +80,10 @@ class UNetClassifier(Method):
 
     def segmentation_loss(self, network: nn.Module, batch: Batch, rng: torch.Generator) -> Mapping[str, Tensor]:
         """The segmenter's loss, and how well its masks fit: intersection over union of all pixels of the batch."""
-        if batch.mask is None:
-            raise BenchmarkError("masks of a segmenter's batch", expected="masks", do="Set needs.masks on the method.")
         logits = network(batch.image, "segment")
         return {
-            "loss": binary_cross_entropy_with_logits(logits, batch.mask),
-            "mask_iou": overlap(logits.detach() > 0, batch.mask > 0),
+            "loss": binary_cross_entropy_with_logits(logits, batch.masks),
+            "mask_iou": overlap(logits.detach() > 0, batch.masks > 0),
         }
 
     def loss(self, network: nn.Module, batch: Batch, rng: torch.Generator) -> Mapping[str, Tensor]:

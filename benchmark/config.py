@@ -130,6 +130,8 @@ def load_bias(path: Path) -> Bias:
     name = path.stem
     if isinstance(content, dict):
         name = content.pop("bias", name)
+    if name not in BIASES:
+        raise_unknown("bias", name, BIASES, do=f"Install the package that brings it, or mend {path}.")
     kind = BIASES.get(name)
     bias: Bias = kind(parse(kind.Settings, content, str(path)))
     return bias

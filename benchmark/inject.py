@@ -1,21 +1,25 @@
-"""From a pack to a biased pack: training and validation with the bias, the test set in its variants.
-
-All variants show the *same* test images: ``iid`` with marks as in training, ``ood`` without a mark, ``deceiving`` with
-the mark of another class, drawn uniformly for each image. ``balanced`` shows the validation images with all marks
-equally often in every class: there the bias says nothing.
-"""
+"""From a pack to a biased pack, block by block: each image is read once and planted in every subset that shows it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from benchmark.api import Bias, Images, Ints, UInt8
+from benchmark.api import NO_CODE, Bias, Images, Index, Ints, PlantedBias, Selection, UInt8
+from benchmark.data.pack import read_blocks
+from benchmark.data.pack_write import Group, created
 from benchmark.errors import BenchmarkError
+from benchmark.plan import Marks, class_count, plan
+from benchmark.seeding import Draws
 
-NO_CODE = -1
-"""The code of an image without a mark."""
+COUNTERFACTUAL = "counterfactual"
+NUMBER = re.compile(r"image number (\d+)")
 
 
 @dataclass(frozen=True)
@@ -23,92 +27,137 @@ class Subset:
     """Images as a model meets them.
 
     Attributes:
-        images: With the marks planted.
+        images: With the marks planted, and labels as the subset gives them.
         mark: ``[N, H, W]`` 1 = pixel of the mark.
-        code: ``[N]`` which mark, or :data:`NO_CODE`.
+        code: ``[N]`` which mark, or :data:`benchmark.api.NO_CODE`.
     """
 
     images: Images
     mark: UInt8
     code: Ints
 
-    def columns(self) -> dict[str, np.ndarray]:
-        return {**vars(self.images), "mark": self.mark, "code": self.code}
+    def columns(self) -> dict[str, NDArray[Any]]:
+        return {**self.images.columns(), "mark": self.mark, "code": self.code}
 
 
-def derange(label: Ints, classes: int, rng: np.random.Generator) -> Ints:
-    """Another class for every image, uniform over the others.
-
-    Raises:
-        BenchmarkError: With fewer than two classes.
-    """
-    if classes < 2:
-        raise BenchmarkError("a deceiving variant needs another class", got=f"{classes} class", expected="2 or more")
-    return (label + rng.integers(1, classes, size=len(label))) % classes
-
-
-def correlated(label: Ints, classes: int, correlation: float, rng: np.random.Generator) -> Ints:
-    """The code of each image: its label with probability ``correlation``, else another class, uniform over the others.
-
-    Raises:
-        BenchmarkError: If the correlation is below chance.
-    """
-    if correlation < 1 / classes:
-        raise BenchmarkError(
-            "correlation of the bias",
-            got=correlation,
-            expected=f"1 / {classes} (chance, where the bias says nothing) to 1",
-            do="Mend it in the bias's YAML.",
-        )
-    if correlation == 1:
-        return label
-    return np.where(rng.random(len(label)) < correlation, label, derange(label, classes, rng))
-
-
-def balance(label: Ints, classes: int, rng: np.random.Generator) -> Ints:
-    """Codes without regard to the label: within every class all codes come equally often, or once more or less."""
-    code = np.empty_like(label)
-    for k in np.unique(label):
-        rows = np.flatnonzero(label == k)
-        code[rows] = rng.permutation((np.arange(len(rows)) + rng.integers(classes)) % classes)
-    return code
-
-
-def plant(images: Images, code: Ints, bias: Bias, classes: int, rng: np.random.Generator) -> Subset:
+def plant(images: Images, code: Ints, bias: Bias, codes: int) -> Subset:
     """Plants the marks of ``code`` and holds the bias to its contract.
 
     Raises:
-        BenchmarkError: If the bias touched the foreground, or marked it.
+        BenchmarkError: If the bias touched the foreground, or marked it, or changed a pixel outside its mark.
     """
-    image, mark = bias.plant(images.image.copy(), images.mask.copy(), code, classes, rng)  # whatever it does to them
-    foreground = images.mask == 1
-    if (mark.astype(bool) & foreground).any() or (image != images.image)[mark == 0].any():
+    mark = np.zeros_like(images.mask)
+    rows = np.flatnonzero(code != NO_CODE)
+    if not isinstance(bias, PlantedBias) or len(rows) == 0:
+        return Subset(images, mark, code)
+    before, mask = images.image[rows], images.mask[rows]
+    try:
+        draws = Draws(bias.settings.seed, images.id[rows])
+        after, found = bias.plant(before.copy(), mask.copy(), code[rows], codes, draws)  # whatever it does to them
+    except BenchmarkError as error:
+        raise named(error, images.id[rows]) from error
+    if after.shape != before.shape or after.dtype != np.uint8 or found.shape != mask.shape:
+        raise BenchmarkError(
+            f"bias {type(bias).__name__} broke its contract",
+            got=f"{after.dtype} {after.shape} and {found.shape}",
+            expected=f"uint8 {before.shape} and {mask.shape}",
+            do="Mend the bias's plant().",
+        )
+    allowed = (found != 0) & (mask == 0)
+    if (found != 0).sum() != allowed.sum() or (changed(before, after) & ~allowed).any():
         raise BenchmarkError(
             f"bias {type(bias).__name__} broke its contract",
             got="a changed pixel that its mark mask does not hold, or a mark on the foreground",
             expected="changes on the returned mark only, strictly outside the mask",
             do="Mend the bias's plant().",
         )
-    return Subset(Images(**{**vars(images), "image": image}), mark, code)
+    whole = len(rows) == len(code)
+    image = after if whole else images.image.copy()
+    if not whole:
+        image[rows] = after
+    mark[rows] = found != 0
+    return Subset(replace(images, image=image), mark, code)
 
 
-def inject(images: Images, bias: Bias, rng: np.random.Generator) -> dict[str, Subset]:
-    """All subsets of a biased pack: ``train``, ``val``, ``iid``, ``ood``, ``deceiving``, ``balanced``."""
-    classes = int(images.label.max()) + 1
-    train, val, test = (images.take(images.split == name) for name in ("train", "val", "test"))
-    for name, part in (("train", train), ("val", val), ("test", test)):
-        if len(part) == 0:
-            raise BenchmarkError(f"split {name!r} holds no image", do="Check the data set's split.")
-    unmarked = np.full(len(test), NO_CODE)
+def named(error: BenchmarkError, ids: NDArray[np.str_]) -> BenchmarkError:
+    """The error of a bias about ``image number N``, with the image's id instead."""
+    what = NUMBER.sub(lambda found: f"image {str(ids[int(found[1])])!r}", error.what)
+    return BenchmarkError(what, got=error.got, expected=error.expected, do=error.do)
 
-    def as_in_training(part: Images) -> Subset:
-        return plant(part, correlated(part.label, classes, bias.settings.correlation, rng), bias, classes, rng)
 
-    return {
-        "train": as_in_training(train),
-        "val": as_in_training(val),
-        "iid": as_in_training(test),
-        "ood": Subset(test, np.zeros_like(test.mask), unmarked),
-        "deceiving": plant(test, derange(test.label, classes, rng), bias, classes, rng),
-        "balanced": plant(val, balance(val.label, classes, rng), bias, classes, rng),
-    }
+def changed(before: UInt8, after: UInt8) -> NDArray[np.bool_]:
+    """Which pixels differ in any channel, ``[N, H, W]``; channel by channel, as NumPy is slow on short axes."""
+    differs = np.zeros(before.shape[:3], dtype=bool)
+    for channel in range(before.shape[-1]):
+        differs |= before[..., channel] != after[..., channel]
+    return differs
+
+
+def part_of(selection: Selection, block: slice) -> Selection:
+    """What a selection shows of a block of rows, counted from the block's first."""
+    start, stop = np.searchsorted(selection.rows, [block.start, block.stop])
+    return Selection(selection.rows[start:stop] - block.start, selection.code[start:stop], selection.label[start:stop])
+
+
+def shown(name: str, block: Images, selection: Selection, bias: Bias, codes: int) -> Subset:
+    """What a subset shows of a block. Images that come under several marks are named ``id@code``, once planted."""
+    images = replace(block.take(selection.rows), label=selection.label)
+    subset = plant(images, selection.code, bias, codes)
+    if name != COUNTERFACTUAL:
+        return subset
+    ids = np.array([f"{id_}@{code}" for id_, code in zip(images.id, selection.code, strict=True)])
+    return replace(subset, images=replace(subset.images, id=ids))
+
+
+def codes_of(bias: Bias, classes: int) -> int:
+    """How many different marks there are."""
+    return Marks(bias.settings, classes).codes if isinstance(bias, PlantedBias) else classes
+
+
+def inject(images: Images, bias: Bias) -> dict[str, Subset]:
+    """All subsets of a biased pack, in memory."""
+    codes = codes_of(bias, class_count(images))
+    return {name: shown(name, images, chosen, bias, codes) for name, chosen in plan(images, bias).items()}
+
+
+Look = Callable[[str, Subset, Images, Ints], None]
+"""``(subset's name, its next images, the block they come from, their rows in it)``."""
+
+
+def inject_pack(
+    source: Path, index: Index, target: Path, bias: Bias, attributes: Mapping[str, Any], look: Look
+) -> dict[str, int]:
+    """Plants a bias into a pack and writes the biased one, a block of images in memory at a time.
+
+    Args:
+        source: The pack.
+        index: Its index.
+        target: The biased pack.
+        bias: The bias.
+        attributes: Provenance.
+        look: Is shown every part of every subset, for manifests and pictures.
+
+    Returns:
+        The number of images of each subset.
+
+    Raises:
+        BenchmarkError: As :func:`plan` and :func:`plant`.
+    """
+    subsets = plan(index, bias)
+    codes = codes_of(bias, class_count(index))
+    with created(target, attributes) as file:
+        files = {name: Group(file, name, len(chosen.rows)) for name, chosen in subsets.items()}
+        for block, images in blocks(source, index):
+            for name, chosen in subsets.items():
+                part = part_of(chosen, block)
+                if len(part.rows):
+                    subset = shown(name, images, part, bias, codes)
+                    files[name].append(subset.columns())
+                    look(name, subset, images, part.rows)
+    return {name: len(chosen.rows) for name, chosen in subsets.items()}
+
+
+def blocks(source: Path, index: Index) -> Iterator[tuple[slice, Images]]:
+    """The images of a pack, block by block."""
+    for block, image, mask in read_blocks(source, index, slice(0, len(index))):
+        yield block, Images(image=image, mask=mask, **index.take(block).columns())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark.api import Options
 from benchmark.cell import Cell, check_name
 from benchmark.config import Suite, load
 
@@ -13,6 +15,25 @@ DATA = Path("data")
 RUNS = Path("runs")
 RESULTS = Path("results")
 REFERENCE = RESULTS / "reference"
+DATA_ROOT = "SHORTCUT_BENCH_DATA"
+"""The environment variable that names the folder of a user's own images."""
+
+
+class DataRoot(Options):
+    """pipelines/configs/data_root.yaml, which may be missing."""
+
+    data_root: Path = Path("../shared/data")
+
+
+def data_root() -> Path:
+    """Where images lie that are not downloaded, such as a manifest's; a relative path counts from the project's root.
+
+    The environment variable ``SHORTCUT_BENCH_DATA`` comes first, then the settings file, then its default.
+    """
+    if named := os.environ.get(DATA_ROOT):
+        return Path(named)
+    settings = CONFIGS / "data_root.yaml"
+    return (load(DataRoot, settings) if settings.is_file() else DataRoot()).data_root
 
 
 def dataset_yaml(name: str) -> Path:
@@ -33,6 +54,11 @@ def search_yaml(method: str) -> Path:
 def raw(dataset: str) -> Path:
     """Folder of the raw files of a data set."""
     return DATA / "raw" / check_name("dataset", dataset)
+
+
+def dataset_code(name: str) -> Path:
+    """Hash of the code that decides a data set's pack."""
+    return RUNS / "code" / "datasets" / f"{check_name('dataset', name)}.json"
 
 
 def pack(dataset: str) -> Path:

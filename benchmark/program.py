@@ -20,7 +20,10 @@ def die_with_parent() -> None:
 
 
 def run(stage: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
-    """Parses the command line and runs the program; bad input ends in one line and exit code 1."""
+    """Parses the command line and runs the program.
+
+    Bad input ends in one line and exit code 1, a command line that argparse refuses in its usage and 2: everywhere.
+    """
     die_with_parent()
     arguments = parser.parse_args()
     try:

@@ -18,8 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import raise_unknown
-from benchmark.registry import METHODS
+from benchmark.registry import METHODS, Entry
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,8 +34,8 @@ CODE = (
     "baselines",
     "benchmark/api",
     "benchmark/training",
-    *(f"benchmark/{name}.py" for name in ("backbone", "cell", "config", "data/__init__", "data/pack", "errors")),
-    *(f"benchmark/{name}.py" for name in ("files", "predictions", "provenance", "registry", "seeding")),
+    *(f"benchmark/{name}.py" for name in ("backbone", "cell", "config", "data/__init__", "data/pack", "data/rules")),
+    *(f"benchmark/{name}.py" for name in ("errors", "files", "predictions", "provenance", "registry", "seeding")),
 )
 """Where all code lies that any method of ours runs in training: what the stage ``code`` reads."""
 
@@ -103,25 +102,26 @@ def meaning(source: str) -> str:
 def code_hash(method: str) -> str:
     """SHA-256 of the code that decides a trained model of a registered method.
 
-    A method of another package counts with its own file and its distribution's version.
-
     Raises:
-        BenchmarkError: If nothing is registered under the name.
+        BenchmarkError: If nothing is registered under the name, or it cannot be used.
     """
-    entry = METHODS.table().get(method)
-    if entry is None:
-        raise_unknown("method", method, METHODS.table())
+    return hash_of(METHODS.entry(method), TRAINER)
+
+
+def hash_of(entry: Entry, *programs: str) -> str:
+    """SHA-256 of the code of a registered object and of the programs that use it, with all that both import.
+
+    What another package brings counts with its own file and its distribution's version.
+    """
     module = entry.target.partition(":")[0]
     digest = hashlib.sha256()
-    files = closure([TRAINER, module])
-    foreign: Path | None = None
+    files = closure([*programs, module])
     if module.partition(".")[0] not in OURS:
-        spec = find_spec(module)
-        foreign = Path(spec.origin) if spec is not None and spec.origin else None
         digest.update(f"{entry.origin}\0".encode())
-        if foreign is not None:
-            text = foreign.read_text(encoding="utf-8")
-            files |= closure(imports(text, module.rpartition(".")[0])) | {module: foreign}
+        spec = find_spec(module)
+        if spec is not None and spec.origin:
+            text = Path(spec.origin).read_text(encoding="utf-8")
+            files |= closure(imports(text, module.rpartition(".")[0])) | {module: Path(spec.origin)}
     for name, file in files.items():
         digest.update(f"{name}\0{meaning(file.read_text(encoding='utf-8'))}\0".encode())
     return digest.hexdigest()

@@ -221,9 +221,45 @@ METHODS = Registry(
     contract=Method,
 )
 DATASETS = Registry(
-    "dataset", {"mnist5k": "benchmark.data.mnist5k:MNIST5k"}, "shortcut_bench.datasets", contract=Dataset
+    "dataset",
+    {
+        "celebamask": "benchmark.data.celebamask:CelebAMask",
+        "chexpert": "benchmark.data.chexpert:CheXpert",
+        "covid_cxr": "benchmark.data.covid_cxr:CovidCXR",
+        "cub": "benchmark.data.cub:CUB",
+        "fashion_mnist": "benchmark.data.mnist:FashionMNIST",
+        "imagenet9": "benchmark.data.imagenet9:ImageNet9",
+        "isic": "benchmark.data.isic:ISIC",
+        "manifest": "benchmark.data.manifest:Manifest",
+        "mnist": "benchmark.data.mnist:MNIST",
+        "mnist5k": "benchmark.data.mnist5k:MNIST5k",
+        "oxford_pets": "benchmark.data.oxford_pets:OxfordPets",
+        "shenzhen_montgomery": "benchmark.data.shenzhen_montgomery:ShenzhenMontgomery",
+        "spawrious": "benchmark.data.spawrious:Spawrious",
+        "stanford_dogs": "benchmark.data.stanford_dogs:StanfordDogs",
+        "waterbirds": "benchmark.data.waterbirds:Waterbirds",
+    },
+    "shortcut_bench.datasets",
+    contract=Dataset,
 )
-BIASES = Registry("bias", {"corner": "benchmark.biases.corner:Corner"}, "shortcut_bench.biases", contract=Bias)
+BIASES = Registry(
+    "bias",
+    {
+        "background_swap": "benchmark.biases.background_swap:BackgroundSwap",
+        "border": "benchmark.biases.border:Border",
+        "corner": "benchmark.biases.corner:Corner",
+        "natural": "benchmark.biases.natural:Natural",
+        "noise": "benchmark.biases.noise:Noise",
+        "shape": "benchmark.biases.shape:Shape",
+        "source": "benchmark.biases.source:Source",
+        "stamp": "benchmark.biases.stamp:Stamp",
+        "texture": "benchmark.biases.texture:Texture",
+        "tint": "benchmark.biases.tint:Tint",
+        "watermark": "benchmark.biases.watermark:Watermark",
+    },
+    "shortcut_bench.biases",
+    contract=Bias,
+)
 METRICS = Registry(
     "metric",
     {

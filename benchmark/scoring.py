@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import multiprocessing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,12 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from benchmark.api import Floats, Ints, Metric, Task
+from benchmark.api import Floats, Ints, Metric, Task, UInt8
+from benchmark.backbone import import_timm
 from benchmark.data.pack import read_columns
 from benchmark.errors import BenchmarkError
 from benchmark.files import atomic_path, read_json
-from benchmark.predictions import Predictions
+from benchmark.predictions import Predictions, image_sets
 from benchmark.registry import EXPLAINERS, METHODS, METRICS
 from benchmark.seeding import numpy_stream
 from benchmark.training.job import RECORD
@@ -30,7 +33,11 @@ EXPLAINER_SUFFIX = {JUDGE: "", "lrp_epsilon": "_lrp"}
 """Explainer to the end of its metric columns."""
 
 SUBSET = 100
-"""How many test images are attributed, drawn once a data set by the stream ``attribution``."""
+"""How many test images are attributed, drawn once a set of images by the stream ``attribution``."""
+
+
+class UnknownOperation(BenchmarkError):
+    """An explainer does not know an operation of a model: there is no heatmap."""
 
 
 def merge(parts: Sequence[Predictions]) -> Predictions:
@@ -41,7 +48,9 @@ def merge(parts: Sequence[Predictions]) -> Predictions:
     """
     first = parts[0]
     for part in parts[1:]:
-        if not np.array_equal(part.id, first.id) or part.logits.keys() != first.logits.keys():
+        if part.tested.keys() != first.tested.keys() or not all(
+            part.tested[name].same_as(images) for name, images in first.tested.items()
+        ):
             raise BenchmarkError(
                 "the seeds of a cell were tested on different images",
                 got=f"seeds {first.seeds.tolist()} and {part.seeds.tolist()}",
@@ -79,16 +88,27 @@ class GivenMask(nn.Module):
         return logits
 
 
-def heatmaps(explainer: str, model: nn.Module, image: Tensor, target: Tensor) -> Floats | None:
+def heatmaps(explainer: str, model: nn.Module, image: Tensor, target: Tensor) -> Floats:
     """Signed relevance summed over channels, ``[N, H, W]``, for images ``[N, C, H, W]`` in [0, 1].
 
-    ``None`` where the explainer does not know an operation of the model.
+    Raises:
+        UnknownOperation: If the explainer does not know an operation of the model.
     """
     try:
         relevance: Floats = EXPLAINERS.get(explainer)(model, image, target).detach().sum(dim=1).cpu().numpy()
-    except NotImplementedError:
-        return None
+    except NotImplementedError as error:
+        raise UnknownOperation(
+            f"{explainer} does not know an operation of the model", got=str(error), do="Look at another method."
+        ) from error
     return relevance
+
+
+def heatmaps_if_defined(explainer: str, model: nn.Module, image: Tensor, target: Tensor) -> Floats | None:
+    """:func:`heatmaps`, or ``None`` for a model that the explainer does not know: its scores are not defined."""
+    try:
+        return heatmaps(explainer, model, image, target)
+    except UnknownOperation:
+        return None
 
 
 def image_scores(metric: Metric, maps: Floats | None, mask: NDArray[np.uint8]) -> Floats:
@@ -102,13 +122,53 @@ def to_tensor(image: NDArray[np.uint8]) -> Tensor:
 
 
 def choose_subset(images: int, most: int = SUBSET) -> Ints:
-    """Rows of the attributed images: the same for every method, seed and variant."""
+    """Rows of the attributed images: the same for every method and seed, and every variant on the same images."""
     order = numpy_stream(0, "attribution").permutation(images)
     return np.sort(order[:most]).astype(np.int64)
 
 
+@dataclass(frozen=True)
+class Shown:
+    """The attributed images of one variant, in the order of its subset: ``[M, H, W, C]``, ``[M, H, W]``, ``[M]``."""
+
+    image: UInt8
+    mask: UInt8
+    label: Ints
+
+
+@dataclass(frozen=True)
+class Attributed:
+    """What the heatmaps of one trained model come to.
+
+    Attributes:
+        scores: (metric, variant) -> ``[M]``.
+        iid: Explainer -> heatmaps of the iid images ``[M, H, W]``; ``None`` where they are not defined.
+    """
+
+    scores: Mapping[tuple[str, str], Floats]
+    iid: Mapping[str, Floats | None]
+
+
+def attribute(run: Path, method_name: str, options: dict[str, Any], shown: Mapping[str, Shown]) -> Attributed:
+    """Explains the label's logit of every image by every explainer, for the model of one finished seed."""
+    model, needs = load_model(run, method_name, options), METHODS.get(method_name).needs
+    metrics: list[Metric] = [metric for metric in METRICS.working().values() if metric.family == "attribution"]
+    scores: dict[tuple[str, str], Floats] = {}
+    iid: dict[str, Floats | None] = {}
+    for variant, images in shown.items():
+        given = torch.from_numpy(images.mask)[:, None].float()
+        explained = GivenMask(model, given) if needs.mask_at_test else model
+        for explainer, suffix in EXPLAINER_SUFFIX.items():
+            maps = heatmaps_if_defined(explainer, explained, to_tensor(images.image), torch.from_numpy(images.label))
+            for metric in metrics:
+                scores[metric.name + suffix, variant] = image_scores(metric, maps, images.mask).astype(np.float32)
+            if variant == "iid":
+                iid[explainer] = maps
+    return Attributed(scores, iid)
+
+
 def score_cell(
-    runs: Sequence[Path], pack: Path, method_name: str, options: dict[str, Any]
+    runs: Sequence[Path], pack: Path, method_name: str, options: dict[str, Any], workers: int = 1
 ) -> tuple[Predictions, dict[str, NDArray[Any]]]:
     """Merged predictions with attribution scores, and the gallery of the first seed.
 
@@ -119,45 +179,59 @@ def score_cell(
         pack: The biased pack.
         method_name: To build the network.
         options: The method's own settings.
+        workers: Seeds that are attributed at once, each in a process that is forked from this one; the scores do not
+            depend on it.
 
     Raises:
         BenchmarkError: If the pack does not hold the images that the seeds were tested on.
     """
     stored = merge([Predictions.read(run / PREDICTIONS) for run in runs])
-    models = [load_model(run, method_name, options) for run in runs]
-    needs = METHODS.get(method_name).needs
-    subset = choose_subset(len(stored.id))
-    metrics: list[Metric] = list(METRICS.working().values())
-    scores: dict[tuple[str, str], Floats] = {}
-    gallery: dict[str, NDArray[Any]] = {}
-    for variant in stored.logits:
-        columns, _ = read_columns(pack, variant)
-        if not np.array_equal(columns["id"], stored.id):
+    subset = {
+        variant: rows
+        for first, variants in image_sets(stored.tested).items()
+        for rows in [choose_subset(len(stored.tested[first]))]
+        for variant in variants
+    }
+    shown: dict[str, Shown] = {}
+    for variant, tested in stored.tested.items():
+        columns, _ = read_columns(pack, variant, ("id", "image", "mask", "label"))
+        if not np.array_equal(columns["id"], tested.id):
             raise BenchmarkError(
                 f"group {variant!r} of {pack} holds other images than the predictions of {runs[0].parent}",
                 do="Run `dvc repro`: it trains again on the pack of now.",
             )
-        image, mask, label = (columns[name][subset] for name in ("image", "mask", "label"))
-        given = torch.from_numpy(mask)[:, None].float()
-        explained = [GivenMask(model, given) if needs.mask_at_test else model for model in models]
-        for explainer, suffix in EXPLAINER_SUFFIX.items():
-            maps = [heatmaps(explainer, model, to_tensor(image), torch.from_numpy(label)) for model in explained]
-            for metric in metrics:
-                if metric.family == "attribution":
-                    key = metric.name + suffix, variant
-                    scores[key] = np.stack([image_scores(metric, one, mask) for one in maps]).astype(np.float32)
-            if variant == "iid":
-                shown = np.array([int(np.flatnonzero(label == k)[0]) for k in np.unique(label)])
-                first = maps[0] if maps[0] is not None else np.full(mask.shape, np.nan)
-                gallery[f"heatmap/{explainer}"] = first[shown].astype(np.float16)
-                gallery |= {"image": image[shown], "mask": mask[shown], "label": label[shown]}
-                gallery["id"] = stored.id[subset][shown]
-                gallery["prediction"] = stored.logits[variant][0, subset[shown]].argmax(axis=-1)
-                gallery["variant"] = np.full(len(shown), variant)
-    return replace(stored, subset=subset, image_scores=scores), gallery
+        shown[variant] = Shown(*(columns[name][subset[variant]] for name in ("image", "mask", "label")))
+    work = partial(attribute, method_name=method_name, options=options, shown=shown)
+    if workers > 1:
+        for registry, name in ((METHODS, method_name), *((EXPLAINERS, name) for name in EXPLAINER_SUFFIX)):
+            registry.get(name)  # imported once, before the fork
+        import_timm()
+        with multiprocessing.get_context("fork").Pool(min(workers, len(runs))) as pool:
+            done = pool.map(work, runs, chunksize=1)
+    else:
+        done = [work(run) for run in runs]
+    scores = {key: np.stack([one.scores[key] for one in done]) for key in done[0].scores}
+    return replace(stored, subset=subset, image_scores=scores), gallery_of(stored, subset["iid"], shown["iid"], done[0])
 
 
-def write_gallery(path: Path, gallery: dict[str, NDArray[Any]]) -> None:
-    """Writes the gallery's arrays, atomically."""
+def gallery_of(stored: Predictions, rows: Ints, shown: Shown, first: Attributed) -> dict[str, NDArray[Any]]:
+    """One attributed iid image of each class, with the first seed's prediction and heatmaps."""
+    places = np.array([int(np.flatnonzero(shown.label == k)[0]) for k in np.unique(shown.label)])
+    gallery: dict[str, NDArray[Any]] = {}
+    for explainer, maps in first.iid.items():
+        defined = maps if maps is not None else np.full(shown.mask.shape, np.nan)
+        gallery[f"heatmap/{explainer}"] = defined[places].astype(np.float16)
+    return gallery | {
+        "image": shown.image[places],
+        "mask": shown.mask[places],
+        "label": shown.label[places],
+        "id": stored.tested["iid"].id[rows][places],
+        "prediction": stored.logits["iid"][0, rows[places]].argmax(axis=-1),
+        "variant": np.full(len(places), "iid"),
+    }
+
+
+def write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    """Writes a gallery, or the empty archive of a cell that was skipped, atomically."""
     with atomic_path(path) as fresh, fresh.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **gallery)
+        np.savez_compressed(stream, allow_pickle=False, **arrays)

@@ -1,6 +1,7 @@
 """From stored predictions to tidy rows: scores of every seed, and summaries with intervals and differences.
 
-All methods of one task (dataset and bias) are resampled with the same draws, so their differences are paired.
+All methods of one task (dataset and bias) are resampled with the same draws, so their differences are paired. Variants
+on the same images share them too; other images (``external``) have a stream of their own.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from typing import Any, TypeVar, get_type_hints
 
 import numpy as np
 
-from benchmark.api import Score
+from benchmark.api import Floats, Score
 from benchmark.cell import Cell
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_text
-from benchmark.predictions import Predictions
+from benchmark.predictions import COLUMNS, Predictions, image_sets
 from benchmark.seeding import numpy_stream
 from benchmark.stats.bootstrap import resample_counts
 from benchmark.stats.compare import Difference, holm
-from benchmark.stats.tracks import Key, Track, differences, tracks_of
+from benchmark.stats.tracks import Key, Track, Weights, differences, tracks_of
 
 Row = TypeVar("Row")
 
@@ -78,8 +79,8 @@ def summarise(
         Rows of ``scores.csv`` and of ``summary.csv``.
 
     Raises:
-        BenchmarkError: If cells of one task hold other images or other seeds than the reference, a cell has no
-            variant ``iid``, or a task has fewer than 2 units.
+        BenchmarkError: If cells of one task hold other variants, images or seeds than the reference, a cell has no
+            variant ``iid``, or a variant has fewer than 2 units.
     """
     scores: dict[Cell, list[Score]] = {}
     rows: dict[Cell, list[SummaryRow]] = {}
@@ -89,11 +90,10 @@ def summarise(
         base, paired = cells[first], first.method == reference
         for cell, stored in cells.items():
             _check(cell, stored, first, base, paired=paired)
-        strata = base.label if base.attributes.get("strata") == "label" else None
-        weight = resample_counts(base.unit, draws, numpy_stream(seed, "bootstrap", task), strata)
-        tracks = {cell: tracks_of(stored, weight) for cell, stored in cells.items()}
+        weights = _weights(base, task, draws, seed)
+        tracks = {cell: tracks_of(stored, weights) for cell, stored in cells.items()}
         others = [cell for cell in cells if paired and cell != first]
-        compared = {cell: differences(tracks[cell], tracks[first], cells[cell], weight) for cell in others}
+        compared = {cell: differences(tracks[cell], tracks[first], cells[cell], weights) for cell in others}
         adjusted = _holm_families(compared)
         for cell, stored in cells.items():
             scores[cell] = _scores(cell, stored, tracks[cell])
@@ -107,12 +107,18 @@ def summarise(
 def _check(cell: Cell, stored: Predictions, first: Cell, base: Predictions, *, paired: bool) -> None:
     if "iid" not in stored.logits:
         raise BenchmarkError(f"cell {cell.key} lacks the variant 'iid'", got=sorted(stored.logits))
-    if (units := len(np.unique(stored.unit))) < 2:
-        raise BenchmarkError(f"number of test units of {cell.key}", got=units, expected="at least 2")
-    same = ["id", "unit", "label"] + (["seeds"] if paired else [])
-    same += ["subset"] if paired and stored.image_scores and base.image_scores else []
-    for name in same:
-        if not np.array_equal(getattr(stored, name), getattr(base, name)):
+    same: dict[str, tuple[Any, Any]] = {"variants": (list(stored.tested), list(base.tested))}
+    if paired:
+        same["seeds"] = stored.seeds, base.seeds
+    for variant, ours in stored.tested.items():
+        theirs = base.tested.get(variant, ours)
+        if (units := len(np.unique(ours.unit))) < 2:
+            raise BenchmarkError(f"number of test units of {cell.key}, {variant}", got=units, expected="at least 2")
+        same |= {f"{name} of {variant}": (getattr(ours, name), getattr(theirs, name)) for name in COLUMNS}
+        if paired and stored.image_scores and base.image_scores:
+            same[f"subset of {variant}"] = stored.subset[variant], base.subset.get(variant)
+    for name, pair in same.items():
+        if not np.array_equal(*pair):
             raise BenchmarkError(
                 f"{name} of cell {cell.key} differs from {first.key}",
                 expected="the same values in the same order for all methods of a task",
@@ -122,6 +128,22 @@ def _check(cell: Cell, stored: Predictions, first: Cell, base: Predictions, *, p
     if strata not in ("", "label") or strata != base.attributes.get("strata", ""):
         expected = f"'label' or '' as in {first.key}"
         raise BenchmarkError(f"attribute 'strata' of {cell.key}", got=strata, expected=expected)
+
+
+def _weights(base: Predictions, task: str, draws: int, seed: int) -> Weights:
+    """How often each image of each variant counts in each draw.
+
+    A set of images is drawn once for all variants that show it: the first set by the stream of the task, another by a
+    stream of its own. A unit that is in two sets is drawn in each independently: the interval of a gap between
+    them is then too wide rather than too narrow.
+    """
+    weights: dict[str, Floats] = {}
+    for first, variants in image_sets(base.tested).items():
+        tested, names = base.tested[first], () if first == "iid" else (first,)
+        strata = tested.label if base.attributes.get("strata") == "label" else None
+        rng = numpy_stream(seed, "bootstrap", task, *names)
+        weights |= dict.fromkeys(variants, resample_counts(tested.unit, draws, rng, strata))
+    return weights
 
 
 def _holm_families(compared: Mapping[Cell, Mapping[Key, Difference]]) -> dict[tuple[Cell, Key], float]:

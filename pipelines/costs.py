@@ -14,11 +14,15 @@ from benchmark.memory import measured_by
 from benchmark.summary import write_csv
 from benchmark.training.seed import limit_threads
 from pipelines import program
-from pipelines.recipes import REFERENCE, recipes_of, some_images
+from pipelines.recipes import REFERENCE, first_pack, recipes_of, some_images
 
 
 def costs(arguments: argparse.Namespace) -> None:
     suite = paths.SuitePaths(arguments.suite)
+    if first_pack(suite) is None:
+        write_csv(suite.results / "costs.csv", [], COLUMNS)
+        print("every task is skipped: nothing to measure")
+        return
     limit_threads()
     memory = measured_by("pipelines.peaks", suite.name)
     sets, images = some_images(suite)

@@ -14,15 +14,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmark import paths
-from benchmark.config import load, load_bias, load_method, parse
+from benchmark.config import load_bias, load_method, parse
+from benchmark.data.named import load_dataset
 from benchmark.errors import BenchmarkError
-from benchmark.registry import BIASES, DATASETS, METHODS
+from benchmark.registry import BIASES, METHODS
 from pipelines import program
 
 OLDEST = (3, 11)
 NEEDED = ("torch", "timm", "lightning_fabric", "captum", "h5py", "mlxtend", "dvc")
 MINUTES = {
     "default": "about 14 minutes on 2 CPU cores",
+    "dose": "about 18 minutes on 2 CPU cores",
     "methods": "about half an hour on 2 CPU cores",
     "minority": "about 8 minutes on 2 CPU cores",
     "hacking": "about half an hour on 2 CPU cores",
@@ -66,7 +68,7 @@ def check_suite(name: str) -> str:
     files = paths.SuitePaths(name)
     suite = files.suite()
     for dataset in suite.matrix.dataset:
-        load(DATASETS.get(dataset).Settings, paths.dataset_yaml(dataset))
+        load_dataset(dataset)
     for bias in suite.matrix.bias:
         if not paths.bias_yaml(bias).is_file():
             BIASES.entry(bias)  # a wrong name has close ones to offer; a missing file has not

@@ -12,31 +12,22 @@ from benchmark.api import SCORE_COLUMNS
 from benchmark.files import read_json, write_json
 from benchmark.predictions import Predictions
 from benchmark.report.page import write_report
+from benchmark.report.protocol import PROTOCOL, shown
 from benchmark.summary import SUMMARY_COLUMNS, summarise, write_csv
 from pipelines import program
-
-PROTOCOL = (
-    "All variants show the same test images: iid with marks as in training; ood without a mark; deceiving with the "
-    "mark of another class.",
-    "The epoch is chosen by the method's own training objective on the validation images, which carry the training's "
-    "bias: no method is tuned or stopped on ood or deceiving images.",
-    "Intervals are 95 % and cover new test units and new training seeds: bootstrap variance over units plus variance "
-    "over seeds, t quantile with Satterthwaite degrees of freedom.",
-    "Heatmap scores explain the label's logit on 100 test images drawn once; integrated gradients judge, LRP is shown "
-    "beside it because methods were trained through it.",
-)
 
 
 def report(arguments: argparse.Namespace) -> None:
     suite = paths.SuitePaths(arguments.suite)
     settings = suite.suite()
-    cells = settings.cells()
-    scores, summary = summarise({cell: Predictions.read(suite.predictions(cell)) for cell in cells})
+    facts = {cell: read_json(suite.facts(cell)) for cell in settings.cells()}
+    predictions = {c: Predictions.read(suite.predictions(c)) for c, fact in facts.items() if "skipped" not in fact}
+    scores, summary = summarise(predictions)
     write_csv(suite.results / "scores.csv", scores, SCORE_COLUMNS)
     write_csv(suite.results / "summary.csv", summary, SUMMARY_COLUMNS)
     decide_claims(suite)
-    facts = [read_json(suite.facts(cell)) for cell in cells]
-    write_json(suite.results / "suite.json", describe(suite.name, list(settings.seeds), facts))
+    lines = [*shown(predictions), *PROTOCOL]
+    write_json(suite.results / "suite.json", describe(suite.name, list(settings.seeds), list(facts.values()), lines))
     for page in write_report(suite.results):
         print(page)
 
@@ -54,16 +45,18 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def describe(suite: str, seeds: list[int], facts: list[dict[str, Any]]) -> dict[str, Any]:
+def describe(suite: str, seeds: list[int], facts: list[dict[str, Any]], protocol: list[str]) -> dict[str, Any]:
     """suite.json: what the pages need to know beside numbers."""
+    cells = [fact for fact in facts if "skipped" not in fact]
     return {
         "suite": suite,
         "version": __version__,
         "seeds": seeds,
-        "code": ", ".join(sorted({cell["code"] for cell in facts})),
-        "packages": facts[0]["packages"],
-        "protocol": list(PROTOCOL),
-        "cells": facts,
+        "code": ", ".join(sorted({cell["code"] for cell in cells})),
+        "packages": cells[0]["packages"] if cells else {},
+        "protocol": protocol,
+        "cells": cells,
+        "skipped": [fact for fact in facts if "skipped" in fact],
     }
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
 from typing import Any
 
-from benchmark import paths, scoring
+from benchmark import paths, scoring, skipped
 from benchmark.cell import Cell
-from benchmark.config import MethodFile, load_method
+from benchmark.config import MethodFile, load_method, read_yaml
+from benchmark.data.pack import read_attributes
 from benchmark.files import read_json, write_json
 from benchmark.registry import METHODS
 from benchmark.training.job import RECORD
+from benchmark.training.pool import worker_count
 from benchmark.training.seed import limit_threads
 from pipelines import program
 
@@ -18,12 +22,27 @@ from pipelines import program
 def score(arguments: argparse.Namespace) -> None:
     limit_threads()  # two threads on maps this small take three times as long as one
     cell, suite = Cell.parse(arguments.cell), paths.SuitePaths(arguments.suite)
+    if mark := skipped.in_folder(suite.run(cell)):
+        print(mark)
+        for path in (suite.predictions(cell), suite.gallery(cell)):
+            scoring.write_arrays(path, {})
+        write_json(suite.facts(cell), {**vars(cell), "skipped": {"reason": mark.reason, "do": mark.do}})
+        return
     settings = load_method(suite.method_yaml(cell.method))
     runs = [suite.run(cell) / f"seed-{seed}" for seed in suite.suite().seeds]
-    predictions, gallery = scoring.score_cell(runs, paths.biased_pack(cell.task), settings.method, settings.options)
+    pack, workers = paths.biased_pack(cell.task), worker_count(len(runs), len(os.sched_getaffinity(0)))
+    predictions, gallery = scoring.score_cell(runs, pack, settings.method, settings.options, workers)
     predictions.write(suite.predictions(cell))
-    scoring.write_gallery(suite.gallery(cell), gallery)
-    write_json(suite.facts(cell), facts(cell, settings, [read_json(run / RECORD) for run in runs]))
+    scoring.write_arrays(suite.gallery(cell), gallery)
+    told = facts(cell, settings, [read_json(run / RECORD) for run in runs])
+    write_json(suite.facts(cell), told | bias_facts(cell))
+
+
+def bias_facts(cell: Cell) -> dict[str, Any]:
+    """The settings that the bias was planted with, and the name that it is registered under."""
+    given, file = read_attributes(paths.biased_pack(cell.task)).get("bias_settings", "{}"), paths.bias_yaml(cell.bias)
+    content = read_yaml(file) if file.is_file() else {}
+    return {"bias_settings": json.loads(given), "registered_bias": (content or {}).get("bias", cell.bias)}
 
 
 def facts(cell: Cell, settings: MethodFile, records: list[dict[str, Any]]) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import argparse
 import shutil
 
-from benchmark import paths
+from benchmark import paths, skipped
 from benchmark.cell import Cell
 from benchmark.config import load_method
-from benchmark.data.pack import groups
+from benchmark.data.pack import groups, read_attributes
 from benchmark.files import atomic_path, sha256_file
 from benchmark.training.job import Job
 from benchmark.training.pool import train_seeds
@@ -54,6 +54,9 @@ def adopt(job: Job) -> None:
 
 def train(arguments: argparse.Namespace) -> None:
     cell, suite = Cell.parse(arguments.cell), paths.SuitePaths(arguments.suite)
+    if mark := skipped.in_attributes(read_attributes(paths.biased_pack(cell.task))):
+        mark.hand_on(None if arguments.dry_run else suite.run(cell))
+        return
     jobs = jobs_of(cell, suite)
     if arguments.dry_run:
         print("\n".join(f"{job.cell.key} seed {job.seed}: {job.training.epochs} epochs" for job in jobs))

@@ -17,9 +17,10 @@ from benchmark.config import (
     parse,
     read_yaml,
 )
+from benchmark.data.named import load_dataset
 from benchmark.errors import BenchmarkError
 from benchmark.metrics.named import metric_named
-from benchmark.registry import DATASETS, METHODS
+from benchmark.registry import METHODS
 from benchmark.tune.settings import load_search
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -203,7 +204,7 @@ FILES = sorted(CONFIGS.rglob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CONFIGS)))
-def test_every_shipped_settings_file_is_good(path):
+def test_every_shipped_settings_file_is_good(path, monkeypatch):
     if path.parent.name == "methods":
         settings = load_method(path)
         registered = METHODS.get(settings.method)
@@ -217,8 +218,8 @@ def test_every_shipped_settings_file_is_good(path):
     elif path.parent.name == "biases":
         assert load_bias(path).settings.version >= 1
     else:
-        registered = DATASETS.get(path.stem)
-        assert registered(load(registered.Settings, path)).settings.version >= 1
+        monkeypatch.chdir(CONFIGS.parents[1])
+        assert load_dataset(path.stem).settings.version >= 1
 
 
 def test_a_bias_may_be_configured_under_a_name_of_its_own(tmp_path):
@@ -227,8 +228,12 @@ def test_a_bias_may_be_configured_under_a_name_of_its_own(tmp_path):
     assert type(bias).__name__ == "Corner"
     assert bias.settings.correlation == 0.6
     (tmp_path / "korner.yaml").write_text("version: 1\n")
-    with pytest.raises(BenchmarkError, match="unknown bias; got 'korner'; expected did you mean 'corner'"):
+    told = r"unknown bias; got 'korner'; expected did you mean 'corner'.*mend .*korner\.yaml"
+    with pytest.raises(BenchmarkError, match=told):
         load_bias(tmp_path / "korner.yaml")
+    (tmp_path / "mine.yaml").write_text("bias: cornr\nversion: 1\n")
+    with pytest.raises(BenchmarkError, match=r"got 'cornr'; expected did you mean 'corner'.*mend .*mine\.yaml"):
+        load_bias(tmp_path / "mine.yaml")
 
 
 def test_the_default_suite_has_a_settings_file_for_every_name():

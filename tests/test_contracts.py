@@ -1,5 +1,6 @@
 """Everything registered keeps its contract."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,10 +8,14 @@ import pytest
 import torch
 
 from benchmark import paths
-from benchmark.api import Bias, Dataset, Metric
+from benchmark.api import Dataset, Metric, NaturalBias, PlantedBias
 from benchmark.config import load, load_method, parse
+from benchmark.data.named import load_dataset
 from benchmark.registry import BIASES, BUILT_IN, DATASETS, EXPLAINERS, METHODS, METRICS
+from benchmark.seeding import Draws
 from benchmark.testing import Case, Check, parametrize_with_checks
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def case_of(name: str) -> Case:
@@ -35,36 +40,61 @@ def test_no_method_of_ours_declines_the_common_task(case: Case) -> None:
     assert case.built is not None
 
 
-@pytest.mark.parametrize("name", DATASETS)
-def test_datasets_have_a_source_and_settings_that_load(name: str) -> None:
-    kind = DATASETS.get(name)
-    assert issubclass(kind, Dataset)
-    assert kind.source
-    assert kind.strata in ("", "label")
-    load(kind.Settings, paths.dataset_yaml(name))
+@pytest.mark.parametrize("name", sorted(file.stem for file in (ROOT / paths.CONFIGS / "datasets").glob("*.yaml")))
+def test_datasets_have_a_source_and_settings_that_load(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    dataset = load_dataset(name)
+    assert isinstance(dataset, Dataset)
+    assert dataset.source
+    assert dataset.strata in ("", "label")
+
+
+def test_every_registered_dataset_but_the_users_own_has_a_settings_file() -> None:
+    named = {file.stem for file in (ROOT / paths.CONFIGS / "datasets").glob("*.yaml")}
+    builtin = {name for name, entry in DATASETS.table().items() if entry.origin == "built-in"}
+    assert builtin - named == {"manifest"}
+
+
+def planted_biases() -> list[str]:
+    return [name for name in BIASES if issubclass(BIASES.get(name), PlantedBias)]
 
 
 @pytest.mark.parametrize("name", BIASES)
-def test_biases_mark_background_only_and_repeat_themselves(name: str) -> None:
+def test_biases_are_of_one_kind_and_have_a_source(name: str) -> None:
     kind = BIASES.get(name)
-    assert issubclass(kind, Bias)
+    assert issubclass(kind, PlantedBias) != issubclass(kind, NaturalBias)
+    assert issubclass(kind.Settings, PlantedBias.Settings if issubclass(kind, PlantedBias) else NaturalBias.Settings)
     assert kind.source
-    bias: Bias = kind(load(kind.Settings, paths.bias_yaml(name)))
-    image = np.zeros((6, 28, 28, 1), np.uint8)
-    mask = np.zeros((6, 28, 28), np.uint8)
-    image[:, 9:19, 9:19], mask[:, 8:20, 8:20] = 200, 1
 
-    def plant() -> tuple[Any, Any]:
-        return bias.plant(image, mask, np.arange(6) % 3, 3, np.random.default_rng(0))
 
-    (planted, mark), (again, _) = plant(), plant()
-    assert planted.dtype == np.uint8
-    assert planted.shape == image.shape
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", planted_biases())
+def test_planted_biases_mark_background_only_and_depend_on_name_and_code_alone(name: str, channels: int) -> None:
+    kind, path = BIASES.get(name), paths.bias_yaml(name)
+    settings = load(kind.Settings, path) if path.is_file() else kind.Settings()
+    rng = np.random.default_rng(0)
+    image = np.repeat(rng.integers(60, 190, (1, 64, 64, channels), dtype=np.uint8), 6, axis=0)
+    mask = np.zeros((6, 64, 64), np.uint8)
+    mask[:, 20:44, 20:44] = 1
+    code, ids = np.arange(6) // 2, np.array(["a", "b"] * 3)  # two names under three codes
+
+    def plant(rows: Any, strength: float = settings.strength) -> tuple[Any, Any]:
+        bias = kind(settings.model_copy(update={"strength": strength}))
+        return bias.plant(image[rows].copy(), mask[rows].copy(), code[rows], 3, Draws(0, ids[rows]))
+
+    planted, mark = plant(slice(0, 6))
+    assert (planted.dtype, planted.shape, mark.shape) == (np.uint8, image.shape, mask.shape)
+    assert mark.any(axis=(1, 2)).all()
     assert not (mark & mask).any()
     assert (planted == image)[mark == 0].all()
-    assert (planted == again).all()
-    assert (planted[0] == planted[3]).all()  # one code, one mark
-    assert not (planted[0] == planted[1]).all()
+    assert (planted != image).any(axis=(1, 2, 3)).all()
+    assert not (planted[0] == planted[2]).all()  # one image under two codes
+    rows = np.array([5, 0, 3])
+    for found, whole in zip(plant(rows), (planted, mark), strict=True):
+        assert np.array_equal(found, whole[rows])
+    faint, same_mark = plant(slice(0, 6), strength=0.0)
+    assert np.array_equal(faint, image)
+    assert np.array_equal(same_mark, mark)
 
 
 @pytest.mark.parametrize("name", METRICS)

@@ -1,33 +1,47 @@
-from dataclasses import replace
+"""Marks in pixels: the subsets in memory, the same block by block, and biases that break their contract."""
+
+import os
+import subprocess
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, chisquare
+from made_images import Specks, shuffled_index, with_pixels
 
-from benchmark.api import Bias, Images
+from benchmark.api import NO_CODE, Images, Index, PlantedBias
 from benchmark.biases.corner import Corner
+from benchmark.biases.natural import Natural
+from benchmark.biases.source import Source
+from benchmark.data import pack as reading
+from benchmark.data import pack_write
+from benchmark.data.pack import groups, read_attributes, read_columns, read_index
+from benchmark.data.pack_write import by_split, write_pack
 from benchmark.errors import BenchmarkError
-from benchmark.inject import NO_CODE, balance, derange, inject, plant
+from benchmark.files import sha256_file
+from benchmark.inject import inject, inject_pack, plant
 
 CLASSES = 4
+EVERYTHING = {
+    "correlation": 0.7,
+    "prevalence": (1.0, 0.6, 0.3, 0.0),
+    "codes": 6,
+    "label_noise": 0.2,
+    "counterfactuals": 7,
+    "seed": 3,
+}
 
 
-def make_images(n=120, classes=CLASSES, size=12):
-    rng = np.random.default_rng(1)
-    mask = np.zeros((n, size, size), np.uint8)
-    mask[:, 4:8, 4:8] = 1
-    ids = np.array([f"image_{row}" for row in range(n)])
-    return Images(
-        image=rng.integers(0, 200, (n, size, size, 1), dtype=np.uint8),
-        mask=mask,
-        label=rng.permutation(np.arange(n) % classes),
-        unit=ids,
-        source=np.full(n, "made"),
-        split=rng.permutation(np.array(["train", "val", "test"])[np.arange(n) % 3]),
-        id=ids,
-    )
+def make_images(n=120, classes=CLASSES, channels=1):
+    images = with_pixels(shuffled_index(n, classes, ("train", "val", "test", "external")), channels=channels)
+    return replace(images, source=np.array(["north", "south", "east", "west"])[np.arange(n) // 7 % 4])
+
+
+def corner(**dials):
+    return Corner(Corner.Settings(size=0.17, **dials))  # two pixels of twelve
 
 
 @pytest.fixture(scope="module")
@@ -37,74 +51,29 @@ def images():
 
 @pytest.fixture(scope="module")
 def subsets(images):
-    return inject(images, Corner(Corner.Settings(version=1)), np.random.default_rng(0))
+    return inject(images, corner())
+
+
+# --- in memory --------------------------------------------------------------------------------------
 
 
 def test_every_split_and_variant_is_there(images, subsets):
-    assert list(subsets) == ["train", "val", "iid", "ood", "deceiving", "balanced"]
-    for name in ("train", "val"):
+    assert list(subsets) == ["train", "val", "iid", "ood", "deceiving", "balanced", "external"]
+    for name in ("train", "val", "external"):
         assert subsets[name].images.id.tolist() == images.id[images.split == name].tolist()
-
-
-@pytest.mark.parametrize("name", ["train", "val", "iid"])
-def test_the_code_is_the_label(subsets, name):
-    assert np.array_equal(subsets[name].code, subsets[name].images.label)
-
-
-def test_in_the_balanced_set_the_mark_says_nothing_of_the_label(images, subsets):
-    balanced, val = subsets["balanced"], subsets["val"]
-    assert balanced.images.id.tolist() == val.images.id.tolist()
-    table = np.zeros((CLASSES, CLASSES), int)
-    np.add.at(table, (balanced.images.label, balanced.code), 1)
-    assert (table.max(axis=1) - table.min(axis=1) <= 1).all()
-    assert table.sum() == len(val.images)
-
-
-@given(counts=st.lists(st.integers(0, 40), min_size=2, max_size=6), seed=st.integers(0, 1000))
-def test_every_class_has_all_codes_equally_often(counts, seed):
-    label = np.repeat(np.arange(len(counts)), counts)
-    code = balance(label, len(counts), np.random.default_rng(seed))
-    for k, count in enumerate(counts):
-        per_code = np.bincount(code[label == k], minlength=len(counts))
-        assert per_code.sum() == count
-        assert per_code.max() - per_code.min() <= 1
-
-
-def test_where_a_class_has_too_few_images_for_all_codes_none_is_preferred():
-    label = np.repeat(np.arange(4), 2)
-    found = [balance(label, 4, np.random.default_rng(seed)) for seed in range(400)]
-    assert chisquare(np.bincount(np.concatenate(found), minlength=4)).pvalue > 0.001
-
-
-@pytest.mark.parametrize("correlation", [0.25, 0.6, 0.95])
-def test_the_correlation_is_the_share_of_images_with_their_own_mark(correlation):
-    subsets = inject(
-        make_images(6000), Corner(Corner.Settings(version=1, correlation=correlation)), np.random.default_rng(0)
-    )
-    for name in ("train", "val", "iid"):
-        own = subsets[name].code == subsets[name].images.label
-        assert binomtest(int(own.sum()), len(own), correlation).pvalue > 0.001
-        others = (subsets[name].code - subsets[name].images.label)[~own] % CLASSES
-        assert chisquare(np.bincount(others, minlength=CLASSES)[1:]).pvalue > 0.001
-    assert not (subsets["deceiving"].code == subsets["deceiving"].images.label).any()
-
-
-def test_a_correlation_below_chance_is_refused(images):
-    with pytest.raises(BenchmarkError, match=r"correlation of the bias; got 0\.2; expected 1 / 4"):
-        inject(images, Corner(Corner.Settings(version=1, correlation=0.2)), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("name", ["iid", "ood", "deceiving"])
 def test_all_variants_show_the_same_test_images_outside_the_mark(images, subsets, name):
     test, subset = images.take(images.split == "test"), subsets[name]
-    for column in ("id", "unit", "source", "split", "label", "mask"):
+    for column in ("id", "unit", "source", "split", "label", "mask", "mask_kind"):
         assert getattr(subset.images, column).tolist() == getattr(test, column).tolist()
     assert np.array_equal(subset.images.image[subset.mark == 0], test.image[subset.mark == 0])
 
 
-def test_the_mark_is_where_its_code_says(images, subsets):
+def test_the_mark_is_where_its_code_says(subsets):
     corners = {0: (0, 0), 1: (0, 10), 2: (10, 10), 3: (10, 0)}
-    for name in ("train", "val", "iid", "deceiving"):
+    for name in ("train", "val", "iid", "deceiving", "balanced"):
         subset = subsets[name]
         for image, mark, code in zip(subset.images.image, subset.mark, subset.code, strict=True):
             top, left = corners[int(code)]
@@ -112,66 +81,229 @@ def test_the_mark_is_where_its_code_says(images, subsets):
             assert (image[mark == 1] == 255).all()
 
 
-def test_ood_has_no_mark(images, subsets):
-    test, ood = images.take(images.split == "test"), subsets["ood"]
-    assert np.array_equal(ood.images.image, test.image)
-    assert not ood.mark.any()
-    assert set(ood.code.tolist()) == {NO_CODE}
+@pytest.mark.parametrize(("name", "split"), [("ood", "test"), ("external", "external")])
+def test_images_without_a_mark_are_as_they_were(images, subsets, name, split):
+    subset = subsets[name]
+    assert np.array_equal(subset.images.image, images.image[images.split == split])
+    assert not subset.mark.any()
+    assert set(subset.code.tolist()) == {NO_CODE}
 
 
-def test_the_deceiving_code_is_never_the_label(subsets):
-    deceiving = subsets["deceiving"]
-    assert not (deceiving.code == deceiving.images.label).any()
-    assert set(deceiving.code.tolist()) == set(range(CLASSES))
+def test_among_marked_images_those_without_a_mark_are_as_they_were(images):
+    train = inject(images, corner(prevalence=0.5))["train"]
+    before = images.image[images.split == "train"]
+    bare = train.code == NO_CODE
+    assert 0 < bare.sum() < len(bare)
+    assert np.array_equal(train.images.image[bare], before[bare])
+    assert not train.mark[bare].any()
+    assert (train.mark[~bare].sum(axis=(1, 2)) == 4).all()
+    assert (train.images.image[~bare] != before[~bare]).any(axis=(1, 2, 3)).all()
 
 
-@settings(deadline=None)
-@given(st.lists(st.integers(0, 5), max_size=40), st.integers(6, 9), st.integers(0, 99))
-def test_a_derangement_keeps_nothing_and_stays_in_range(label, classes, seed):
-    code = derange(np.array(label, int), classes, np.random.default_rng(seed))
-    assert not (code == label).any()
-    assert ((code >= 0) & (code < classes)).all()
+def test_the_subset_gives_the_noisy_label_and_the_mark_that_follows_it(images):
+    subset = inject(images, corner(label_noise=0.5))["train"]
+    true = images.label[images.split == "train"]
+    assert 0 < (subset.images.label != true).sum() < len(true)
+    assert np.array_equal(subset.code, subset.images.label)
 
 
-def test_every_other_class_deceives_equally_often():
-    label = np.repeat(np.arange(10), 900)
-    code = derange(label, 10, np.random.default_rng(0))
-    for k in range(10):
-        counts = np.bincount(code[label == k], minlength=10)
-        assert counts[k] == 0
-        # ten tests of a true hypothesis: the smallest p is below 0.001 in one run of a hundred, and this seed is fixed
-        assert chisquare(np.delete(counts, k)).pvalue > 0.001
-
-
-def test_two_classes_deceive_each_other():
-    assert derange(np.array([0, 1, 1]), 2, np.random.default_rng(0)).tolist() == [1, 0, 0]
-
-
-def test_the_stream_decides_the_deceiving_codes_and_nothing_else(images, subsets):
-    bias = Corner(Corner.Settings(version=1))
-    same, other = (inject(images, bias, np.random.default_rng(seed)) for seed in (0, 1))
-    assert np.array_equal(same["deceiving"].code, subsets["deceiving"].code)
-    assert not np.array_equal(other["deceiving"].code, subsets["deceiving"].code)
-    assert np.array_equal(other["train"].images.image, subsets["train"].images.image)
+def test_planting_changes_nothing_of_the_images_it_is_given(images):
+    before = {field.name: getattr(images, field.name).copy() for field in fields(Images)}
+    inject(images, Specks(Specks.Settings(**EVERYTHING)))
+    for name, values in before.items():
+        assert np.array_equal(getattr(images, name), values), name
 
 
 def test_the_columns_of_a_biased_pack(subsets):
     columns = subsets["iid"].columns()
-    assert set(columns) == {*Images.__dataclass_fields__, "mark", "code"}
-    assert {len(values) for values in columns.values()} == {40}
+    assert set(columns) == {*(field.name for field in fields(Images)), "mark", "code"}
+    assert {len(values) for values in columns.values()} == {30}
+
+
+@pytest.mark.parametrize("bias", [corner, lambda **dials: Specks(Specks.Settings(**dials))], ids=["corner", "specks"])
+def test_counterfactual_images_are_equal_but_for_their_marks(images, bias):
+    found = inject(images, bias(counterfactuals=5, correlation=0.6))["counterfactual"]
+    by_name = {name: row for row, name in enumerate(images.id.tolist())}
+    assert len(found.images) == 5 * CLASSES
+    for row, (name, code) in enumerate(zip(found.images.id.tolist(), found.code.tolist(), strict=True)):
+        original, _, named = name.partition("@")
+        assert int(named) == code == row % CLASSES
+        assert found.images.unit[row] == original
+        before = images.image[by_name[original]]
+        assert images.split[by_name[original]] == "test"
+        background = found.mark[row] == 0
+        assert np.array_equal(found.images.image[row][background], before[background])
+        assert (found.images.image[row] != before).any()
+    if bias is not corner:  # the place does not depend on the code, only the brightness does
+        marks = found.mark.reshape(5, CLASSES, *found.mark.shape[1:])
+        assert (marks == marks[:, :1]).all()
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.permutations(range(48)), st.integers(30, 48))
+def test_the_pixels_of_an_image_depend_on_no_other(order, count):
+    images = make_images(48)
+    other = images.take(np.array(order)[np.sort(np.random.default_rng(0).permutation(48)[:count])])
+    if set(other.split) != set(images.split) or other.label.max() != images.label.max():
+        return
+    bias = Specks(Specks.Settings(correlation=0.6, prevalence=0.8))
+    before, after = inject(images, bias), inject(other, bias)
+    for name, subset in after.items():
+        row = {id_: place for place, id_ in enumerate(before[name].images.id.tolist())}
+        rows = np.array([row[id_] for id_ in subset.images.id.tolist()])
+        assert np.array_equal(subset.images.image, before[name].images.image[rows])
+        assert np.array_equal(subset.mark, before[name].mark[rows])
+
+
+# --- block by block ---------------------------------------------------------------------------------
+
+
+def stored(images, folder):
+    """A pack of the images, and its index."""
+    ordered = images.take(by_split(images))
+    index = Index(**{field.name: getattr(ordered, field.name) for field in fields(Index)})
+    path = folder / "pack.h5"
+    write_pack(path, index, [(ordered.image, ordered.mask)], {"dataset": "made"})
+    return path, read_index(path), ordered
+
+
+def nobody(*_):
+    """Looks at nothing."""
+
+
+SPEAKS = {"north": 0, "south": 1, "east": 2, "west": 3}
+BIASES = {
+    "corner": corner(),
+    "every dial": Specks(Specks.Settings(**EVERYTHING)),
+    "presence": corner(codes=1, prevalence=(0.0, 1.0, 0.0, 0.0)),
+    "natural": Natural(Natural.Settings()),
+    "source": Source(Source.Settings(speaks_for=SPEAKS, correlation=0.5)),
+}
+
+
+@pytest.mark.parametrize("name", BIASES)
+@pytest.mark.parametrize(("block", "chunk"), [(1, 2**20), (7, 1), (7, 1000), (50, 3000), (1000, 500)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_block_by_block_gives_what_all_at_once_gives(tmp_path, monkeypatch, name, block, chunk, channels):
+    path, index, images = stored(make_images(channels=channels), tmp_path)
+    monkeypatch.setattr(reading, "BLOCK", block * 144 * channels)
+    monkeypatch.setattr(pack_write, "CHUNK", chunk)
+    target = tmp_path / "biased.h5"
+    counts = inject_pack(path, index, target, BIASES[name], {"bias": name}, nobody)
+    expected = inject(images, BIASES[name])
+    assert counts == {subset: len(found.code) for subset, found in expected.items()}
+    assert groups(target) == sorted(expected)
+    assert read_attributes(target) == {"bias": name}
+    for subset, found in expected.items():
+        columns, _ = read_columns(target, subset)
+        assert columns.keys() == found.columns().keys()
+        for column, values in found.columns().items():
+            assert np.array_equal(columns[column], values), (subset, column)
+            assert columns[column].dtype.kind == values.dtype.kind
+
+
+def test_every_part_of_every_subset_is_shown_with_the_images_it_comes_from(tmp_path, monkeypatch):
+    path, index, images = stored(make_images(), tmp_path)
+    monkeypatch.setattr(reading, "BLOCK", 7 * 144)
+    seen = {}
+
+    def look(name, subset, before, rows):
+        assert np.array_equal(subset.images.unit, before.id[rows])
+        outside = subset.mark == 0
+        assert np.array_equal(subset.images.image[outside], before.image[rows][outside])
+        seen.setdefault(name, []).extend(subset.images.id.tolist())
+
+    bias = BIASES["every dial"]
+    inject_pack(path, index, tmp_path / "biased.h5", bias, {}, look)
+    assert seen == {name: subset.images.id.tolist() for name, subset in inject(images, bias).items()}
+
+
+def test_equal_packs_and_dials_give_equal_bytes(tmp_path, monkeypatch):
+    path, index, _ = stored(make_images(), tmp_path)
+    monkeypatch.setattr(reading, "BLOCK", 11 * 144)
+    targets = [tmp_path / "one.h5", tmp_path / "elsewhere" / "two.h5", tmp_path / "three.h5"]
+    for target, seed in zip(targets, (0, 0, 1), strict=True):
+        inject_pack(path, index, target, Specks(Specks.Settings(seed=seed)), {"seed": 0}, nobody)
+    one, two, three = map(sha256_file, targets)
+    assert one == two != three
+
+
+class Failing(Specks):
+    """Has no place for its mark in one late image."""
+
+    def plant(self, image, mask, code, codes, draws):
+        if (image == 201).any():
+            raise BenchmarkError("image number 0 has no background")
+        return super().plant(image, mask, code, codes, draws)
+
+
+def test_a_bias_that_fails_late_leaves_no_half_made_pack(tmp_path, monkeypatch):
+    images = make_images()
+    images.image[np.flatnonzero(images.split == "test")[-1], 0, 0] = 201
+    path, index, _ = stored(images, tmp_path)
+    monkeypatch.setattr(reading, "BLOCK", 7 * 144)
+    folder = tmp_path / "biased"
+    with pytest.raises(BenchmarkError, match="has no background"):
+        inject_pack(path, index, folder / "pack.h5", Failing(Failing.Settings()), {}, nobody)
+    assert list(folder.iterdir()) == []
+
+
+MEMORY = """
+import sys
+from pathlib import Path
+import numpy as np
+from made_images import Specks, made_index
+from benchmark.data import pack as reading
+from benchmark.data.pack import read_index
+from benchmark.data.pack_write import write_pack
+from benchmark.inject import inject_pack
+
+def peak():
+    with open("/proc/self/status") as stream:
+        return next(int(line.split()[1]) / 1024 for line in stream if line.startswith("VmHWM"))
+
+def run(count):
+    split = np.repeat(["train", "val", "test"], [count // 2, count // 4, count - count // 2 - count // 4])
+    index = made_index(np.arange(count) % 3, split)
+    rng = np.random.default_rng(0)
+    mask = np.zeros((50, 64, 64), np.uint8)
+    mask[:, 20:40, 20:40] = 1
+    blocks = ((rng.integers(0, 200, (50, 64, 64, 3), dtype=np.uint8), mask) for _ in range(count // 50))
+    pack = Path(sys.argv[1]) / "pack.h5"
+    write_pack(pack, index, blocks, {})
+    bias = Specks(Specks.Settings(counterfactuals=200))
+    inject_pack(pack, read_index(pack), pack.with_name("biased.h5"), bias, {}, lambda *_: None)
+    return pack.with_name("biased.h5").stat().st_size / 2**20
+
+reading.BLOCK = 2**20
+few = run(1000), peak()
+many = run(3000), peak()
+print(*few, *many)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process is read from /proc")
+def test_the_memory_that_a_pack_needs_does_not_grow_with_it(tmp_path):
+    here = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{here.parent}", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", MEMORY, str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=300)
+    size_of_few, peak_of_few, size_of_many, peak_of_many = map(float, done.stdout.split())
+    assert size_of_many > 40 + size_of_few  # MiB of images with their masks and marks
+    assert peak_of_many < 10 + peak_of_few  # blocks, and the chunks that wait in each column, are the same
 
 
 # --- a bias that breaks its contract ----------------------------------------------------------------
 
 
-class Rogue(Bias):
+class Rogue(PlantedBias):
     """Does to the first image what the test says."""
 
     def __init__(self, act):
         super().__init__(self.Settings())
         self.act = act
 
-    def plant(self, image, mask, code, codes, rng):
+    def plant(self, image, mask, code, codes, draws):
         image, mark = image.copy(), np.zeros_like(mask)
         mark[:, 0, 0] = 1
         image[:, 0, 0] = 255
@@ -196,22 +328,30 @@ def paint_background_unclaimed(image, mark):
     image[0, 0, 1] = 255
 
 
-@pytest.mark.parametrize("act", [paint, claim_foreground, paint_and_claim_foreground, paint_background_unclaimed])
-def test_a_bias_that_touches_what_it_must_not_is_refused(images, act):
+def paint_the_last_channel_unclaimed(image, mark):
+    image[-1, 11, 11, -1] += 1
+
+
+@pytest.mark.parametrize(
+    "act",
+    [paint, claim_foreground, paint_and_claim_foreground, paint_background_unclaimed, paint_the_last_channel_unclaimed],
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_bias_that_touches_what_it_must_not_is_refused(act, channels):
     told = "bias Rogue broke its contract; got .*strictly outside the mask.*plant"
     with pytest.raises(BenchmarkError, match=told):
-        inject(images, Rogue(act), np.random.default_rng(0))
+        inject(make_images(channels=channels), Rogue(act))
 
 
 def test_a_bias_within_its_contract_passes(images):
-    subset = plant(images, images.label, Rogue(lambda image, mark: None), CLASSES, np.random.default_rng(0))
+    subset = plant(images, images.label, Rogue(lambda image, mark: None), CLASSES)
     assert (subset.images.image[:, 0, 0] == 255).all()
 
 
-class InPlace(Bias):
+class InPlace(PlantedBias):
     """Writes into the arrays that it was given."""
 
-    def plant(self, image, mask, code, codes, rng):
+    def plant(self, image, mask, code, codes, draws):
         image[:] = 255
         mask[:] = 0
         mark = np.zeros_like(mask)
@@ -222,22 +362,50 @@ class InPlace(Bias):
 def test_a_bias_that_writes_into_its_input_is_refused_and_harms_nothing(images):
     before = images.image.copy(), images.mask.copy()
     with pytest.raises(BenchmarkError, match="bias InPlace broke its contract"):
-        plant(images, images.label, InPlace(InPlace.Settings()), CLASSES, np.random.default_rng(0))
+        plant(images, images.label, InPlace(InPlace.Settings()), CLASSES)
     assert np.array_equal(images.image, before[0])
     assert np.array_equal(images.mask, before[1])
 
 
-# --- data that no bias can be planted into ----------------------------------------------------------
+class Misshapen(PlantedBias):
+    """Returns what the test makes of the image and an empty mark."""
+
+    def __init__(self, change):
+        super().__init__(self.Settings())
+        self.change = change
+
+    def plant(self, image, mask, code, codes, draws):
+        return self.change(image, np.zeros_like(mask))
 
 
-def test_one_class_is_refused(images):
-    one = replace(images, label=np.zeros_like(images.label))
-    with pytest.raises(BenchmarkError, match="a deceiving variant needs another class; got '1 class'"):
-        inject(one, Corner(Corner.Settings(version=1)), np.random.default_rng(0))
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda image, mark: (image.astype(np.float32), mark),
+        lambda image, mark: (image[:-1], mark[:-1]),
+        lambda image, mark: (image[..., 0], mark),
+        lambda image, mark: (image, mark[..., None]),
+        lambda image, mark: (image, mark[:, 1:]),
+    ],
+    ids=["real-valued", "an image less", "no channel", "channel of the mark", "smaller mark"],
+)
+def test_a_bias_that_returns_another_form_is_refused(images, change):
+    with pytest.raises(
+        BenchmarkError, match=r"bias Misshapen broke its contract; got .*expected uint8 \(30, 12, 12, 1\)"
+    ):
+        inject(images, Misshapen(change))
 
 
-@pytest.mark.parametrize("name", ["train", "val", "test"])
-def test_an_empty_split_is_refused(images, name):
-    some = images.take(images.split != name)
-    with pytest.raises(BenchmarkError, match=f"split '{name}' holds no image"):
-        inject(some, Corner(Corner.Settings(version=1)), np.random.default_rng(0))
+class Picky(PlantedBias):
+    """Refuses the image that is third of those with a mark."""
+
+    def plant(self, image, mask, code, codes, draws):
+        raise BenchmarkError("image number 2 has no background where mark 1 belongs", do="Use another bias.")
+
+
+def test_an_image_that_a_bias_refuses_is_named_by_its_id(images):
+    code = images.label.copy()
+    code[0] = NO_CODE  # so the third image with a mark is the fourth
+    told = rf"^image '{images.id[3]}' has no background where mark 1 belongs\. Use another bias\.$"
+    with pytest.raises(BenchmarkError, match=told):
+        plant(images, code, Picky(Picky.Settings()), CLASSES)

@@ -6,29 +6,32 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from benchmark.api import Images, Task
+from benchmark.api import VARIANTS, Images, Task
 from benchmark.backbone import create_classifier
 from benchmark.biases.corner import Corner
-from benchmark.data.pack import write_columns
+from benchmark.data.pack_write import write_columns
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_json
 from benchmark.inject import inject
 from benchmark.metrics.named import metric_named
-from benchmark.predictions import Predictions
+from benchmark.predictions import COLUMNS, Predictions
+from benchmark.predictions import Tested as Shown  # pytest takes a name that begins with Test for tests
 from benchmark.registry import EXPLAINERS
 from benchmark.scoring import (
     EXPLAINER_SUFFIX,
     JUDGE,
     SUBSET,
     GivenMask,
+    UnknownOperation,
     choose_subset,
     heatmaps,
+    heatmaps_if_defined,
     image_scores,
     load_model,
     merge,
     score_cell,
     to_tensor,
-    write_gallery,
+    write_arrays,
 )
 from benchmark.training.job import RECORD
 from benchmark.training.seed import PREDICTIONS, WEIGHTS
@@ -65,14 +68,14 @@ def test_every_image_may_be_chosen():
 # --- seeds of a cell --------------------------------------------------------------------------------
 
 
-def predictions(seed, ids=("a", "b", "c"), variants=("iid", "ood"), loss=None):
+def predictions(seed, ids=("a", "b", "c"), variants=("iid", "ood"), loss=None, elsewhere=()):
+    """Of a seed; with names ``elsewhere`` these are the images of a variant ``external``."""
     rng = np.random.default_rng(seed)
+    names = dict.fromkeys(variants, ids) | ({"external": elsewhere} if elsewhere else {})
     return Predictions(
         seeds=np.array([seed]),
-        id=np.array(ids),
-        unit=np.array(ids),
-        label=np.arange(len(ids)) % CLASSES,
-        logits={name: rng.normal(size=(1, len(ids), CLASSES)) for name in variants},
+        tested={v: Shown(n, n, ["made"] * len(n), np.arange(len(n)) % CLASSES) for v, n in names.items()},
+        logits={v: rng.normal(size=(1, len(n), CLASSES)) for v, n in names.items()},
         heatmap_loss=None if loss is None else np.array([loss]),
         attributes={"strata": "label"},
     )
@@ -82,7 +85,7 @@ def test_seeds_are_stacked_in_order():
     parts = [predictions(seed) for seed in (4, 0, 2)]
     merged = merge(parts)
     assert merged.seeds.tolist() == [4, 0, 2]
-    assert merged.id.tolist() == ["a", "b", "c"]
+    assert merged.tested["ood"].id.tolist() == ["a", "b", "c"]
     assert merged.attributes == {"strata": "label"}
     for name in ("iid", "ood"):
         assert merged.logits[name].shape == (3, 3, CLASSES)
@@ -105,6 +108,13 @@ def test_seeds_that_saw_other_images_are_refused(other):
 def test_seeds_that_saw_other_variants_are_refused():
     with pytest.raises(BenchmarkError, match="different images"):
         merge([predictions(0), predictions(1, variants=("iid",))])
+
+
+def test_seeds_that_saw_other_external_images_are_refused():
+    first = predictions(0, elsewhere=("x", "y"))
+    assert merge([first, predictions(1, elsewhere=("x", "y"))]).logits["external"].shape == (2, 2, CLASSES)
+    with pytest.raises(BenchmarkError, match="different images"):
+        merge([first, predictions(1, elsewhere=("x", "z"))])
 
 
 def test_a_seed_given_twice_is_refused():
@@ -145,8 +155,12 @@ class Pooled(nn.Module):
 
 def test_a_model_that_an_explainer_does_not_know_has_no_maps_and_its_scores_are_not_defined():
     image, target = torch.rand(2, 1, 4, 4), torch.tensor([0, 1])
-    assert heatmaps("lrp_epsilon", Pooled(), image, target) is None
-    assert heatmaps(JUDGE, Pooled(), image, target).shape == (2, 4, 4)
+    with pytest.raises(UnknownOperation, match="lrp_epsilon does not know an operation of the model; got"):
+        heatmaps("lrp_epsilon", Pooled(), image, target)
+    assert heatmaps_if_defined("lrp_epsilon", Pooled(), image, target) is None
+    found = heatmaps(JUDGE, Pooled(), image, target)
+    assert found.shape == (2, 4, 4)
+    assert np.array_equal(heatmaps_if_defined(JUDGE, Pooled(), image, target), found)
     metric, mask = metric_named("background_relevance_mass"), np.zeros((2, 4, 4), np.uint8)
     assert np.isnan(image_scores(metric, None, mask)).tolist() == [True, True]
 
@@ -181,16 +195,25 @@ def make_images(count):
     image = np.zeros((count, SIDE, SIDE, 1), np.uint8)
     image[:, 8:20, 8:20] = rng.integers(50, 256, (count, 12, 12, 1))
     ids = np.array([f"image_{row:02d}" for row in range(count)])
-    split = np.array(["train", "val", "test", "test"])[np.arange(count) % 4]
+    split = np.array(["train", "val", "test", "test", "external"])[np.arange(count) % 5]
     mask = (image[..., 0] > 0).astype(np.uint8)
-    return Images(image, mask, np.arange(count) // 4 % CLASSES, ids, np.full(count, "made"), split, ids)
+    return Images(
+        image=image,
+        mask=mask,
+        mask_kind=np.full(count, "made"),
+        label=np.arange(count) // 5 % CLASSES,
+        unit=ids,
+        source=np.where(split == "external", "there", "here"),
+        split=split,
+        id=ids,
+    )
 
 
 @pytest.fixture(scope="module")
 def cell(tmp_path_factory):
     """Subsets, their pack, and the folders of two untrained seeds."""
     folder = tmp_path_factory.mktemp("cell")
-    subsets = inject(make_images(48), Corner(Corner.Settings(version=1)), np.random.default_rng(0))
+    subsets = inject(make_images(60), Corner(Corner.Settings(version=1)))
     write_columns(folder / "pack.h5", {name: subset.columns() for name, subset in subsets.items()}, {})
     task = Task("test_resnet", CLASSES, 1, SIDE, SIDE)
     runs = []
@@ -201,14 +224,11 @@ def cell(tmp_path_factory):
         network = create_classifier(task).eval()
         save_file(network.state_dict(), runs[-1] / WEIGHTS)
         write_json(runs[-1] / RECORD, {"task": vars(task)})
-        test = subsets["iid"].images
+        shown = {name: subsets[name].images for name in VARIANTS}
         with torch.no_grad():
-            logits = {
-                name: network(to_tensor(subsets[name].images.image)).numpy()[None]
-                for name in ("iid", "ood", "deceiving")
-            }
-        stored = Predictions(seeds=np.array([seed]), id=test.id, unit=test.unit, label=test.label, logits=logits)
-        stored.write(runs[-1] / PREDICTIONS)
+            logits = {name: network(to_tensor(images.image)).numpy()[None] for name, images in shown.items()}
+        tested = {name: Shown(**{key: getattr(images, key) for key in COLUMNS}) for name, images in shown.items()}
+        Predictions(seeds=np.array([seed]), tested=tested, logits=logits).write(runs[-1] / PREDICTIONS)
     return subsets, folder / "pack.h5", runs
 
 
@@ -231,25 +251,37 @@ def test_the_predictions_are_those_of_all_seeds(cell, scored):
     stored, _ = scored
     subsets = cell[0]
     assert stored.seeds.tolist() == [0, 1]
-    assert stored.id.tolist() == subsets["iid"].images.id.tolist()
-    assert stored.subset.tolist() == list(range(24))
+    for name in VARIANTS:
+        assert stored.tested[name].id.tolist() == subsets[name].images.id.tolist()
+    assert stored.subset["deceiving"].tolist() == list(range(24))
+    assert stored.subset["external"].tolist() == list(range(12))
+    assert set(stored.tested["external"].source) == {"there"}
 
 
-@pytest.mark.parametrize("variant", ["iid", "ood", "deceiving"])
+@pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("explainer", EXPLAINER_SUFFIX)
 def test_a_heatmap_score_is_the_backgrounds_share_of_the_labels_map(cell, scored, variant, explainer):
     subsets, _, runs = cell
     stored, _ = scored
     images = subsets[variant].images
     found = stored.image_scores["background_relevance_mass" + EXPLAINER_SUFFIX[explainer], variant]
-    assert found.shape == (2, 24)
+    assert found.shape == (2, len(images))
     for seed, run in enumerate(runs):
-        for row in (0, 10, 23):
+        for row in (0, 10, len(images) - 1):
             image, target = to_tensor(images.image[row : row + 1]), torch.tensor([int(images.label[row])])
             relevance = EXPLAINERS.get(explainer)(load_model(run, "erm", {}), image, target)
             size = relevance.detach().sum(1)[0].abs().double().numpy()
             expected = size[images.mask[row] == 0].sum() / size.sum()
             assert found[seed, row] == pytest.approx(expected, rel=1e-3)
+
+
+def test_seeds_attributed_side_by_side_get_the_same_scores(cell, scored):
+    _, pack, runs = cell
+    stored, gallery = score_cell(runs, pack, "erm", {}, workers=2)
+    assert stored.image_scores.keys() == scored[0].image_scores.keys()
+    for key, values in stored.image_scores.items():
+        assert np.array_equal(values, scored[0].image_scores[key], equal_nan=True)
+    assert all(np.array_equal(gallery[name], values) for name, values in scored[1].items())
 
 
 def test_a_pack_with_other_images_is_refused(cell, tmp_path):
@@ -276,7 +308,7 @@ def test_the_gallery_shows_the_first_iid_image_of_each_class_with_the_first_seed
     for name in EXPLAINER_SUFFIX:
         expected = heatmaps(name, model, to_tensor(iid.image[first]), torch.arange(CLASSES))
         np.testing.assert_allclose(gallery[f"heatmap/{name}"], expected, rtol=2e-3, atol=1e-4)
-    write_gallery(tmp_path / "gallery.npz", gallery)
+    write_arrays(tmp_path / "gallery.npz", gallery)
     with np.load(tmp_path / "gallery.npz", allow_pickle=False) as again:
         assert set(again) == set(gallery)
         assert all(np.array_equal(again[name], gallery[name]) for name in gallery)

@@ -1,4 +1,5 @@
 import csv
+import itertools
 import math
 
 import numpy as np
@@ -12,6 +13,7 @@ from benchmark.api import SCORE_COLUMNS, Score
 from benchmark.cell import Cell
 from benchmark.errors import BenchmarkError
 from benchmark.predictions import Predictions
+from benchmark.predictions import Tested as Shown  # pytest takes a name that begins with Test for tests
 from benchmark.summary import SUMMARY_COLUMNS, SummaryRow, read_csv, summarise, write_csv
 
 N, K, SEEDS = 90, 3, 3
@@ -21,8 +23,15 @@ BRM, LRP = "background_relevance_mass", "background_relevance_mass_lrp"
 STRENGTH = {"iid": 2.5, "ood": 1.5, "deceiving": 0.5}
 
 
-def stored(method, **changes):
-    """Logits that know the label less from variant to variant; errors are partly shared between methods."""
+def images(**changes):
+    return Shown(**{"id": ID, "unit": ID, "source": np.full(len(ID), "here"), "label": LABEL} | changes)
+
+
+def stored(method, *, shown=None, **changes):
+    """Logits that know the label less from variant to variant; errors are partly shared between methods.
+
+    All variants show the same images: ``shown``, by default each a unit of its own.
+    """
     shared = np.random.default_rng(0).normal(size=(N, K))
     rng = np.random.default_rng(sum(map(ord, method)))
     logits = {
@@ -32,15 +41,16 @@ def stored(method, **changes):
     scores = {(name, v): rng.random((SEEDS, 30)).astype(np.float32) for name in (BRM, LRP) for v in ("iid", "ood")}
     content = {
         "seeds": np.arange(SEEDS),
-        "id": ID,
-        "unit": ID,
-        "label": LABEL,
         "logits": logits,
-        "subset": np.arange(0, N, 3),
         "image_scores": scores,
         "heatmap_loss": None if method == "erm" else np.array([0.2, 0.3, 0.4]),
     }
-    return Predictions(**content | changes)
+    content |= changes
+    variants = content["logits"]
+    content.setdefault("tested", dict.fromkeys(variants, images() if shown is None else shown))
+    if not isinstance(rows := content.get("subset", np.arange(0, N, 3)), dict):
+        content["subset"] = dict.fromkeys(variants, rows)
+    return Predictions(**content)
 
 
 def cells(*methods, task=("mnist5k", "corner"), **changes):
@@ -156,7 +166,7 @@ def test_undefined_images_are_left_out_and_counted():
     values = np.full((SEEDS, 4), 0.5, np.float32)
     values[0], values[1] = [0.1, 0.3, np.nan, np.nan], [0.2, 0.4, 0.6, np.nan]
     undefined = np.full((SEEDS, 4), np.nan, np.float32)
-    changes = {"subset": np.array([0, 1, 2, 3]), "unit": np.array([ID[0], ID[0], *ID[2:]])}
+    changes = {"subset": np.array([0, 1, 2, 3]), "shown": images(unit=np.array([ID[0], ID[0], *ID[2:]]))}
     predictions = cells("erm", image_scores={(BRM, "iid"): values, (LRP, "iid"): undefined}, **changes)
     scores, rows = summarise(predictions, draws=400)
     got = [pick(scores, metric=BRM, seed=seed) for seed in range(SEEDS)]
@@ -242,13 +252,18 @@ def test_strata_keep_the_number_of_images_of_each_class():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"id": np.char.add(ID, "x")}, "id of cell mnist5k-corner-isnet differs from mnist5k-corner-erm"),
-        ({"unit": ID[::-1]}, "unit of cell"),
-        ({"label": LABEL[::-1]}, "label of cell"),
+        (
+            {"shown": images(id=np.char.add(ID, "x"))},
+            "id of iid of cell mnist5k-corner-isnet differs from mnist5k-corner",
+        ),
+        ({"shown": images(unit=ID[::-1])}, "unit of iid of cell"),
+        ({"shown": images(source=ID)}, "source of iid of cell"),
+        ({"shown": images(label=LABEL[::-1])}, "label of iid of cell"),
+        ({"logits": {"iid": np.zeros((SEEDS, N, K))}, "image_scores": {}}, "variants of cell"),
         ({"seeds": np.array([0, 1, 3])}, "seeds of cell"),
         ({"seeds": np.array([0, 2, 1])}, "seeds of cell"),
-        ({"subset": np.arange(30)}, "subset of cell"),
-        ({"unit": np.full(N, "one")}, "number of test units of mnist5k-corner-isnet; got 1"),
+        ({"subset": np.arange(30)}, "subset of iid of cell"),
+        ({"shown": images(unit=np.full(N, "one"))}, "number of test units of mnist5k-corner-isnet, iid; got 1"),
         ({"attributes": {"strata": "label"}}, "attribute 'strata'"),
         ({"attributes": {"strata": "source"}}, "attribute 'strata'"),
         ({"logits": {"ood": np.zeros((SEEDS, N, K))}, "image_scores": {}}, "lacks the variant 'iid'"),
@@ -258,6 +273,113 @@ def test_strata_keep_the_number_of_images_of_each_class():
 def test_faults_are_told(changes, message):
     with pytest.raises(BenchmarkError, match=message):
         summarise(cells("erm") | cells("isnet", **changes), draws=20)
+
+
+# --- a variant that shows other images --------------------------------------------------------------
+
+HERE = Shown(["a", "b", "c", "d"], ["p", "q", "r", "s"], ["here"] * 4, [0, 1, 0, 1])
+ABROAD = Shown(["v", "w", "x", "y", "z"], ["p", "p", "t", "t", "u"], ["abroad"] * 5, [0, 1, 0, 1, 0])
+"""Three units, of two, two and one image; unit p is in both sets."""
+
+VOTES = {
+    "erm": {"iid": ([0, 1, 0, 1], [0, 1, 0, 0]), "external": ([0, 0, 0, 0, 0], [0, 0, 1, 1, 1])},
+    "isnet": {"iid": ([0, 1, 1, 1], [0, 1, 0, 0]), "external": ([0, 1, 0, 1, 1], [0, 0, 0, 1, 0])},
+}
+"""The classes that each seed votes for."""
+
+
+def hospitals(method):
+    logits = {variant: 4 * np.eye(2)[np.array(votes)] for variant, votes in VOTES[method].items()}
+    return Predictions(seeds=[0, 1], tested={"iid": HERE, "external": ABROAD}, logits=logits)
+
+
+def right(method, variant):
+    """``[S, N]`` whether a vote is the label."""
+    return (np.array(VOTES[method][variant]) == (HERE if variant == "iid" else ABROAD).label).astype(float)
+
+
+@pytest.fixture(scope="module")
+def elsewhere():
+    return summarise({Cell("lungs", "source", method): hospitals(method) for method in VOTES}, draws=4000)
+
+
+def share_variance(value, unit):
+    """Of a mean over images when as many units as there are are drawn: all draws, listed."""
+    names = sorted(set(unit.tolist()))
+    total, size = (np.array([of[unit == name].sum() for name in names]) for of in (value, np.ones(len(unit))))
+    draws = np.array(list(itertools.product(range(len(names)), repeat=len(names))))
+    return float(np.var(total[draws].sum(1) / size[draws].sum(1)))
+
+
+def interval(values, of_units, n_units):
+    """Rule 20 for two seeds."""
+    value, of_seeds = np.mean(values), np.var(values, ddof=1) / 2
+    df = (of_units + of_seeds) ** 2 / (of_units**2 / (n_units - 1) + of_seeds**2)
+    half = stats.t.ppf(0.975, df) * math.sqrt(of_units + of_seeds)
+    return value - half, value + half
+
+
+def test_external_accuracy_is_of_its_own_images_and_units(elsewhere):
+    scores, rows = elsewhere
+    # labels 0 1 0 1 0: a seed that always says 0 has 3 of 5, one that says 0 0 1 1 1 has the first and the fourth
+    one = {"method": "erm", "metric": "accuracy"}
+    assert [pick(scores, **one, variant="external", seed=seed).value for seed in (0, 1)] == [0.6, 0.4]
+    assert [pick(scores, **one, variant="iid", seed=seed).value for seed in (0, 1)] == [1, 0.75]
+    assert [pick(rows, **one, variant=variant).n_units for variant in ("iid", "external")] == [4, 3]
+    ours = pick(rows, method="isnet", metric="accuracy", variant="external")
+    assert (ours.value, ours.diff) == (pytest.approx(0.8), pytest.approx(0.3))  # 4 of 5 twice
+
+
+def test_the_interval_of_external_accuracy_draws_whole_units_of_its_own(elsewhere):
+    hits = right("erm", "external")
+    low, high = interval(hits.mean(1), share_variance(hits.mean(0), ABROAD.unit), 3)
+    row = pick(elsewhere[1], method="erm", variant="external", metric="accuracy")
+    # 4,000 draws: the bootstrap's standard error has a relative error of about 1 %
+    assert (row.low, row.high) == (pytest.approx(max(0, low), abs=0.02), pytest.approx(min(1, high), abs=0.02))
+
+
+def test_a_difference_on_external_images_is_paired(elsewhere):
+    more = right("isnet", "external") - right("erm", "external")
+    low, high = interval(more.mean(1), share_variance(more.mean(0), ABROAD.unit), 3)
+    row = pick(elsewhere[1], method="isnet", variant="external", metric="accuracy")
+    assert (row.diff_low, row.diff_high) == (pytest.approx(low, abs=0.02), pytest.approx(high, abs=0.02))
+    assert 0 < row.p_holm < 1
+
+
+def test_a_gap_between_different_images_adds_both_variances_and_pairs_the_seeds(elsewhere):
+    here, abroad = right("erm", "iid"), right("erm", "external")
+    of_units = share_variance(here.mean(0), HERE.unit) + share_variance(abroad.mean(0), ABROAD.unit)
+    gaps = here.mean(1) - abroad.mean(1)
+    assert gaps == pytest.approx([0.4, 0.35])
+    low, high = interval(gaps, of_units, 3)
+    row = pick(elsewhere[1], method="erm", variant="external", metric="accuracy_gap")
+    assert (row.value, row.n_units) == (pytest.approx(0.375), 3)
+    assert (row.low, row.high) == (pytest.approx(low, abs=0.03), pytest.approx(high, abs=0.03))
+
+
+def test_other_images_move_no_draw_of_the_first(elsewhere):
+    alone = {
+        Cell("lungs", "source", method): Predictions(
+            seeds=[0, 1], tested={"iid": HERE}, logits={"iid": hospitals(method).logits["iid"]}
+        )
+        for method in VOTES
+    }
+    assert repr([row for row in elsewhere[1] if row.variant == "iid"]) == repr(summarise(alone, draws=4000)[1])
+
+
+def test_external_strata_are_those_of_its_own_labels():
+    # class 0 right, class 1 wrong on images each a unit: within classes nothing varies, so the interval is Wilson's
+    unit = np.char.add("unit", np.arange(5).astype(str))
+    tested = {"iid": HERE, "external": Shown(ABROAD.id, unit, ABROAD.source, ABROAD.label)}
+    logits = {"iid": np.zeros((1, 4, 2)), "external": np.zeros((1, 5, 2))}
+    strata = Predictions(seeds=[0], tested=tested, logits=logits, attributes={"strata": "label"})
+    _, rows = summarise({Cell("d", "b", "erm"): strata}, draws=50)
+    row = pick(rows, variant="external", metric="accuracy")
+    # Wilson's interval of 3 of 5, from statsmodels' formula by hand with z = 1.959964
+    z, p, n = 1.959964, 0.6, 5
+    half = z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    assert (row.low, row.high) == (pytest.approx(middle - half, abs=1e-6), pytest.approx(middle + half, abs=1e-6))
 
 
 def test_tables_round_trip(result, tmp_path):

@@ -7,12 +7,24 @@ Shapes: ``N`` images, ``B`` images of a batch, ``K`` classes, ``C`` channels, ``
 """
 
 from benchmark.api.base import VARIANTS, Floats, Ints, Options, UInt8
-from benchmark.api.data import Bias, Dataset, Images
+from benchmark.api.data import (
+    NO_CODE,
+    SPLITS,
+    Bias,
+    Dataset,
+    Images,
+    Index,
+    NaturalBias,
+    PlantedBias,
+    Selection,
+)
 from benchmark.api.method import Batch, Data, Examples, Method, Needs, Phase, Task
 from benchmark.api.score import SCORE_COLUMNS, Explainer, Metric, Score
 
 __all__ = [
+    "NO_CODE",
     "SCORE_COLUMNS",
+    "SPLITS",
     "VARIANTS",
     "Batch",
     "Bias",
@@ -22,13 +34,17 @@ __all__ = [
     "Explainer",
     "Floats",
     "Images",
+    "Index",
     "Ints",
     "Method",
     "Metric",
+    "NaturalBias",
     "Needs",
     "Options",
     "Phase",
+    "PlantedBias",
     "Score",
+    "Selection",
     "Task",
     "UInt8",
 ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from benchmark.api.base import Options
+from benchmark.errors import BenchmarkError
 
 if TYPE_CHECKING:
     import torch
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Batch:
     """What a method sees of one training step: nothing that it does not declare in :class:`Needs`.
+
+    A method that needs masks takes :attr:`masks`, not ``mask``: it then stops with a reason where none are there.
 
     Attributes:
         image: ``[B, C, H, W]`` float32 in [0, 1].
@@ -32,6 +35,26 @@ class Batch:
     mask: Tensor | None = None
     code: Tensor | None = None
     row: Tensor | None = None
+
+    @property
+    def masks(self) -> Tensor:
+        """The masks; a :class:`BenchmarkError` where the method does not see them."""
+        return self._there(self.mask, "masks", "Set needs.masks on the method.")
+
+    @property
+    def codes(self) -> Tensor:
+        """The codes; a :class:`BenchmarkError` where the method does not see them."""
+        return self._there(self.code, "codes", "Set needs.groups on the method.")
+
+    @property
+    def rows(self) -> Tensor:
+        """The rows; a :class:`BenchmarkError` where they are not told."""
+        return self._there(self.row, "rows", "Hand over which image of its set each one is.")
+
+    def _there(self, value: Tensor | None, name: str, do: str) -> Tensor:
+        if value is None:
+            raise BenchmarkError(f"a batch comes without {name}", do=do)
+        return value
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from scipy.ndimage import maximum_filter1d
 
-from benchmark.api import Bias, Ints, UInt8
+from benchmark.api import Ints, PlantedBias, UInt8
 from benchmark.errors import BenchmarkError
+from benchmark.seeding import Draws
 
 
 def border(height: int, width: int, size: int) -> Ints:
@@ -37,20 +39,29 @@ def slides(spacing: float) -> list[int]:
     return steps
 
 
-class Corner(Bias):
+def taken(mask: UInt8, places: Ints, size: int) -> NDArray[np.bool_]:
+    """Which squares meet the foreground, ``[N, P]``, for masks ``[N, H, W]`` and top-left corners ``[P, 2]``."""
+    centred = maximum_filter1d(maximum_filter1d(mask, size, axis=1), size, axis=2)  # of the window around a pixel
+    met: NDArray[np.bool_] = centred[:, places[:, 0] + size // 2, places[:, 1] + size // 2] != 0
+    return met
+
+
+class Corner(PlantedBias):
     """A square blended towards white."""
 
-    class Settings(Bias.Settings):
+    class Settings(PlantedBias.Settings):
         """The bias's YAML."""
 
-        size_px: int = Field(2, ge=1)
-        strength: float = Field(1.0, ge=0, le=1, description="0 leaves the image alone, 1 paints white")
+        size: float = Field(0.07, gt=0, le=0.5, description="side of the square, in shorter sides of the image")
+        jitter: float = Field(
+            0.0, ge=0, le=1, description="largest shift along the border, in halves of the distance between codes"
+        )
 
     settings: Settings
     source = "this project, after the MNIST bias of Faster ISNet (arXiv 2401.08409)"
 
-    def plant(self, image: UInt8, mask: UInt8, code: Ints, codes: int, rng: np.random.Generator) -> tuple[UInt8, UInt8]:
-        mark = self.marks(mask, code, codes)
+    def plant(self, image: UInt8, mask: UInt8, code: Ints, codes: int, draws: Draws) -> tuple[UInt8, UInt8]:
+        mark = self.marks(mask, code, codes, draws)
         hidden = ~mark.any(axis=(1, 2))
         if hidden.any():
             row = int(np.flatnonzero(hidden)[0])
@@ -58,31 +69,39 @@ class Corner(Bias):
                 f"image number {row} has no background where mark {int(code[row])} belongs",
                 got="foreground in every pixel of its place",
                 expected="at least one background pixel there",
-                do="Use a smaller mask, a larger mark (size_px) or another bias.",
+                do="Use a smaller mask, a larger mark (size) or another bias.",
             )
-        white = np.rint(image + self.settings.strength * (255.0 - image)).astype(np.uint8)
-        return np.where(mark[..., None], white, image), mark.astype(np.uint8)
+        where = np.nonzero(mark)
+        planted, dark = image.copy(), image[where].astype(np.float32)
+        planted[where] = np.rint(dark + self.settings.strength * (255 - dark)).astype(np.uint8)
+        return planted, mark.astype(np.uint8)
 
-    def marks(self, mask: UInt8, code: Ints, codes: int) -> NDArray[np.bool_]:
+    def marks(self, mask: UInt8, code: Ints, codes: int, draws: Draws) -> NDArray[np.bool_]:
         """Where each mark goes: ``[N, H, W]``, never on the foreground.
 
         Raises:
             BenchmarkError: If so many marks do not fit round the image.
         """
-        (count, height, width), size = mask.shape, self.settings.size_px
+        count, height, width = mask.shape
+        size = max(1, round(self.settings.size * min(height, width)))
         if min(height, width) < 2 * size or 2 * (height + width - 2 * size) < 2 * codes * size:
             raise BenchmarkError(
                 f"{codes} marks of {size} px do not fit round an image of {height} x {width} px",
-                do="Make the mark smaller (size_px) or the images larger.",
+                do="Make the mark smaller (size) or the images larger.",
             )
         places = border(height, width, size)
+        spacing = len(places) / codes
         home = np.rint(code * len(places) / codes).astype(np.int64)
-        trial = (home[:, None] + np.array(slides(len(places) / codes))) % len(places)
-        windows = np.lib.stride_tricks.sliding_window_view(mask, (size, size), axis=(1, 2))
-        taken = np.asarray(windows.any(axis=(-2, -1)))[:, places[:, 0], places[:, 1]]
-        free = ~np.take_along_axis(taken, trial, axis=1)
-        chosen = places[trial[np.arange(count), free.argmax(axis=1)]]  # argmax: the first free one, else home
-        rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
-        down, along = rows - chosen[:, 0, None, None], columns - chosen[:, 1, None, None]
-        inside: NDArray[np.bool_] = (down >= 0) & (down < size) & (along >= 0) & (along < size) & (mask == 0)
-        return inside
+        steps = np.array(slides(spacing))
+        wish = self.settings.jitter * (2 * draws.uniform("jitter") - 1) * steps.max()
+        nearest = np.argsort(np.abs(steps - np.rint(wish)[:, None]), axis=1, kind="stable")
+        trial = (home[:, None] + steps[nearest]) % len(places)
+        free = ~np.take_along_axis(taken(mask, places, size), trial, axis=1)
+        chosen = places[trial[np.arange(count), free.argmax(axis=1)]]  # argmax: the first free one, else the wish
+        mark = np.zeros(mask.shape, dtype=bool)
+        rows = np.arange(count)
+        for down in range(size):
+            for along in range(size):
+                mark[rows, chosen[:, 0] + down, chosen[:, 1] + along] = True
+        mark &= mask == 0
+        return mark

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmark.cli import add, listing, scaffold
+from benchmark.cli import add, check_data, listing, preview, scaffold
 from benchmark.errors import BenchmarkError
 
-DESCRIPTION = "Lists methods, datasets, biases, metrics and suites, adds to a suite, and starts a package of your own."
-COMMANDS = {"list": listing, "add": add, "new-method": scaffold}
+DESCRIPTION = "Lists what there is, adds to a suite, shows biases, checks data, and starts a package of your own."
+COMMANDS = {"list": listing, "add": add, "preview": preview, "check-data": check_data, "new-method": scaffold}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,11 +29,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command; 0 when it worked, 2 with one line on stderr when the input is bad."""
+    """Runs a command; 0 when it worked, 1 with one line on stderr when the input is bad."""
     options = parser().parse_args(arguments)
     try:
         COMMANDS[options.command].run(options)
     except BenchmarkError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return 1
     return 0

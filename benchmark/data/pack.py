@@ -1,13 +1,16 @@
 """One HDF5 file a data set: groups of equally long columns, checked when written and when read.
 
-A pack has the group ``images``; a biased pack has one group a subset (``train``, ``val`` and the test variants), each
-with two more columns, ``mark`` and ``code``. Provenance is in the file's attributes.
+A pack has the group ``images``, ordered by split, so that one split is read without the others; a biased pack has one
+group a subset (``train``, ``val`` and the test variants), each with two more columns, ``mark`` and ``code``. Both are
+written block by block: no more than a block is in memory. Provenance is in the file's attributes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,96 +18,26 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.api import Images
+from benchmark.api import Images, Index, UInt8
+from benchmark.data.rules import check_images, check_index, check_pixels, check_units
 from benchmark.errors import BenchmarkError
-from benchmark.files import atomic_path
 
 Columns = Mapping[str, NDArray[Any]]
-SPLITS = ("train", "val", "test")
+
+IMAGES = "images"
+PIXELS = ("image", "mask")
+"""The columns that are read by rows and never needed all at once."""
+
+BLOCK = 2**26
+"""Bytes of images that are in memory at once."""
 
 DAMAGE = (OSError, RuntimeError, KeyError, TypeError, ValueError, AttributeError)
 """What h5py raises on bytes that are not its own."""
 
 
-def check_images(images: Images, where: str) -> None:
-    """Refuses images, masks and labels that no method could be trained on honestly.
-
-    Raises:
-        BenchmarkError: Naming the first image that breaks a rule, the value, and the rule.
-    """
-    n = len(images)
-    if n == 0:
-        raise BenchmarkError(f"{where} holds no images", do="Check the data set's split and manifest.")
-    for name in images.__dataclass_fields__:
-        found = len(getattr(images, name))
-        if found != n:
-            raise BenchmarkError(f"column {name!r} of {where}", got=f"{found} rows", expected=f"{n} rows")
-    if images.image.dtype != np.uint8 or images.image.ndim != 4:
-        kind = f"{images.image.dtype} {images.image.shape}"
-        raise BenchmarkError(f"images of {where}", got=kind, expected="uint8 [N, H, W, C]")
-    if images.mask.shape != images.image.shape[:3]:
-        raise BenchmarkError(
-            f"masks of {where} have another size than the images",
-            got=images.mask.shape[1:],
-            expected=str(images.image.shape[1:3]),
-            do="Resize the masks with nearest-neighbour interpolation.",
-        )
-    values = images.mask.reshape(n, -1)
-    for rule, bad, do in (
-        ("values 0 and 1 only", ((values != 0) & (values != 1)).any(axis=1), "Threshold the mask."),
-        ("at least one foreground pixel", ~values.any(axis=1), "Remove the image or draw its mask."),
-        ("at least one background pixel", values.all(axis=1), "Remove the image or draw its mask."),
-    ):
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
-            raise BenchmarkError(
-                f"mask of image {str(images.id[row])!r} in {where}",
-                got=f"values {np.unique(values[row]).tolist()[:5]}",
-                expected=rule,
-                do=do,
-            )
-    if len(np.unique(images.id)) != n:
-        raise BenchmarkError(f"ids of {where}", expected="unique names", do="Rename the doubles in the manifest.")
-    if images.label.dtype.kind not in "iu" or images.label.min() < 0:
-        got = f"{images.label.dtype} from {images.label.min()}"
-        raise BenchmarkError(f"labels of {where}", got=got, expected="whole numbers, class indices from 0")
-    if unknown := sorted(set(images.split.tolist()) - set(SPLITS)):
-        raise BenchmarkError(f"split of {where}", got=unknown[0], expected=", ".join(SPLITS), do="Mend the manifest.")
-
-
-def check_units(images: Images, where: str) -> None:
-    """Refuses a unit (patient) that appears in two splits: its images would leak.
-
-    Raises:
-        BenchmarkError: Naming the unit and its splits.
-    """
-    home: dict[str, str] = {}
-    for unit, split in zip(images.unit.tolist(), images.split.tolist(), strict=True):
-        if home.setdefault(unit, split) != split:
-            raise BenchmarkError(
-                f"unit {unit!r} of {where} is in two splits",
-                got=f"{home[unit]} and {split}",
-                expected="all images of a unit in one split",
-                do="Split by unit (patient), not by image.",
-            )
-
-
-def write_columns(path: Path, groups: Mapping[str, Columns], attributes: Mapping[str, Any]) -> None:
-    """Writes named groups of columns, atomically; equal content gives equal bytes."""
-    with atomic_path(path) as fresh, h5py.File(fresh, "w", track_order=True) as file:
-        file.attrs.update({name: attributes[name] for name in sorted(attributes)})
-        for group, columns in groups.items():
-            for name, values in columns.items():
-                data = to_bytes(values) if values.dtype.kind == "U" else values
-                file.create_dataset(
-                    f"{group}/{name}", data=data, compression="gzip", fletcher32=True, track_times=False
-                )
-
-
-def to_bytes(text: NDArray[np.str_]) -> NDArray[np.bytes_]:
-    """UTF-8, in fields as wide as the text's own: a part of a column is stored as the whole column is."""
-    encoded = np.char.encode(text, "utf-8")
-    return encoded.astype(f"S{max(encoded.itemsize, text.itemsize // 4)}")
+def block_rows(row: int) -> int:
+    """How many rows of so many bytes make a block."""
+    return max(1, BLOCK // max(1, row))
 
 
 @contextmanager
@@ -136,35 +69,72 @@ def groups(path: Path) -> list[str]:
         return sorted(file)
 
 
-def read_columns(path: Path, group: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+def read_attributes(path: Path) -> dict[str, Any]:
+    """The attributes of a pack."""
+    with opened(path) as file:
+        return dict(file.attrs)
+
+
+def read_columns(
+    path: Path, group: str, names: Iterable[str] | None = None, rows: slice = slice(None)
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Reads one group and the file's attributes.
 
+    Args:
+        path: The pack.
+        group: Its group.
+        names: Columns to read (default: all).
+        rows: Rows to read (default: all).
+
     Raises:
-        BenchmarkError: If the file cannot be read or lacks the group.
+        BenchmarkError: If the file cannot be read, or lacks the group or a column.
     """
     with opened(path) as file:
         if group not in file:
             raise BenchmarkError(f"pack {path} lacks the group {group!r}", got=sorted(file), expected=group)
-        columns = {name: np.asarray(data[()]) for name, data in file[group].items()}
+        chosen = list(file[group]) if names is None else list(names)
+        if missing := [name for name in chosen if name not in file[group]]:
+            found = ", ".join(sorted(file[group]))
+            raise BenchmarkError(f"{path.name}/{group} lacks columns", got=found, expected=f"also {', '.join(missing)}")
+        columns = {name: np.asarray(file[group][name][rows]) for name in chosen}
         attributes = dict(file.attrs)
         text = {name: np.char.decode(values, "utf-8") for name, values in columns.items() if values.dtype.kind == "S"}
     return columns | text, attributes
 
 
-def write_pack(path: Path, images: Images, attributes: Mapping[str, Any]) -> None:
-    """Checks a data set and writes it."""
-    check_images(images, path.name)
-    check_units(images, path.name)
-    write_columns(path, {"images": vars(images)}, attributes)
+def names_of(kind: type[Index]) -> list[str]:
+    """The columns that make an :class:`Index` or :class:`Images`."""
+    return [field.name for field in fields(kind)]
+
+
+def read_index(path: Path) -> Index:
+    """What a pack knows beside the pixels, checked: what comes from a disk is not trusted."""
+    columns, _ = read_columns(path, IMAGES, names_of(Index))
+    index = Index(**columns)
+    check_index(index, path.name)
+    check_units(index, path.name)
+    return index
 
 
 def read_pack(path: Path) -> tuple[Images, dict[str, Any]]:
-    """Reads a data set, checked again: what comes from a disk is not trusted."""
-    columns, attributes = read_columns(path, "images")
+    """Reads a whole data set, checked."""
+    columns, attributes = read_columns(path, IMAGES)
     images = images_from(columns, path.name)
     check_images(images, path.name)
     check_units(images, path.name)
     return images, attributes
+
+
+def read_blocks(path: Path, index: Index, rows: slice) -> Iterator[tuple[slice, UInt8, UInt8]]:
+    """Images and masks of neighbouring rows of a pack, block by block, each checked."""
+    with opened(path) as file:
+        images = file[IMAGES]["image"]
+        size = block_rows(int(np.prod(images.shape[1:])))
+        for start in range(rows.start, rows.stop, size):
+            block = slice(start, min(start + size, rows.stop))
+            image, mask = (np.asarray(file[IMAGES][name][block]) for name in PIXELS)
+            check_pixels(image, mask, index.id[block], path.name)
+            yield block, image, mask
 
 
 def images_from(columns: Columns, where: str) -> Images:
@@ -173,9 +143,14 @@ def images_from(columns: Columns, where: str) -> Images:
     Raises:
         BenchmarkError: If one is missing.
     """
-    missing = sorted(Images.__dataclass_fields__.keys() - columns.keys())
-    if missing:
+    wanted = names_of(Images)
+    if missing := sorted(set(wanted) - columns.keys()):
         raise BenchmarkError(
             f"{where} lacks columns", got=sorted(map(str, columns)), expected=f"also {', '.join(missing)}"
         )
-    return Images(**{name: columns[name] for name in Images.__dataclass_fields__})
+    return Images(**{name: columns[name] for name in wanted})
+
+
+def class_names(attributes: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of a pack's classes; empty where they have none."""
+    return tuple(json.loads(str(attributes.get("classes", "[]"))))

@@ -10,7 +10,7 @@ from benchmark.errors import BenchmarkError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Writes the report; 0 when it is written, 2 with one line on stderr when the input is bad."""
+    """Writes the report; 0 when it is written, 1 with one line on stderr when the input is bad."""
     parser = argparse.ArgumentParser(prog="python -m benchmark.report", description=__doc__)
     parser.add_argument("folder", type=Path, help="results folder of a suite, such as results/default")
     parser.add_argument("--out", type=Path, help="write here instead of into the results folder")
@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
         written = write_report(options.folder, options.out)
     except BenchmarkError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return 1
     for path in written:
         print(path)
     return 0

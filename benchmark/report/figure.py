@@ -14,7 +14,6 @@ from html import escape
 from benchmark.report.headline import find
 from benchmark.report.numbers import fraction
 from benchmark.report.records import Task
-from benchmark.report.words import VARIANTS
 
 STEP, PAD, HEAD, FOOT = 22, 18, 30, 44
 SHAPES = {
@@ -71,7 +70,7 @@ def describe(task: Task) -> str:
     """The figure in one sentence, for those who do not see it."""
     parts = []
     for method in task.methods:
-        rows = {v: find(task, method, v, "accuracy") for v in VARIANTS}
+        rows = {variant: find(task, method, variant, "accuracy") for variant in task.tested}
         values = [f"{v} {fraction(r.value)}" for v, r in rows.items() if r is not None and r.value is not None]
         parts.append(f"{method}: {', '.join(values) or 'no value'}")
     return f"Accuracy with 95 % interval on {task.key}. " + "; ".join(parts) + "."
@@ -82,7 +81,7 @@ def draw(task: Task, frame: Frame, standalone: bool = False) -> str:
 
     An interval that leaves [0, 1] is cut there.
     """
-    variants = [name for name in VARIANTS if name in task.variants("accuracy")]
+    variants = task.tested
     title = 20 if frame.stacked else 0
     block = len(variants) * STEP + PAD + title
     bottom = HEAD + block * len(task.methods)
@@ -91,7 +90,7 @@ def draw(task: Task, frame: Frame, standalone: bool = False) -> str:
         top = HEAD + i * block
         parts.append(f'<line class="grid" x1="0" x2="{frame.width}" y1="{top}" y2="{top}"/>')
         at = (4, top + 22) if frame.stacked else (8, top + PAD / 2 + len(variants) * STEP / 2 + 4)
-        parts.append(_text("method", at[0], at[1], method))
+        parts.append(words_at("method", at[0], at[1], method))
         for j, variant in enumerate(variants):
             y = top + PAD / 2 + title + (j + 0.5) * STEP
             parts.append(_series(task, frame, method, variant, y))
@@ -107,7 +106,8 @@ def draw(task: Task, frame: Frame, standalone: bool = False) -> str:
     )
 
 
-def _text(kind: str, x: float, y: float, words: str, anchor: str = "start") -> str:
+def words_at(kind: str, x: float, y: float, words: str, anchor: str = "start") -> str:
+    """Words in a figure."""
     return f'<text class="{kind}" x="{x:g}" y="{y:g}" text-anchor="{anchor}">{escape(words)}</text>'
 
 
@@ -117,19 +117,19 @@ def _axis(task: Task, frame: Frame, bottom: int) -> list[str]:
     for tick in ticks:
         x = frame.x(tick)
         parts.append(f'<line class="grid" x1="{x:g}" x2="{x:g}" y1="{HEAD}" y2="{bottom}"/>')
-        parts.append(_text("soft", x, bottom + 18, f"{tick:.1f}", "middle"))
+        parts.append(words_at("soft", x, bottom + 18, f"{tick:.1f}", "middle"))
     x = frame.x(1 / task.classes)
     parts.append(f'<line class="chance" x1="{x:.2f}" x2="{x:.2f}" y1="{HEAD - 8}" y2="{bottom}"/>')
-    parts.append(_text("soft", x, HEAD - 13, f"chance 1/{task.classes}", "middle"))
-    parts.append(_text("soft", frame.x(0.5), bottom + 36, "accuracy", "middle"))
+    parts.append(words_at("soft", x, HEAD - 13, f"chance 1/{task.classes}", "middle"))
+    parts.append(words_at("soft", frame.x(0.5), bottom + 36, "accuracy", "middle"))
     return parts
 
 
 def _series(task: Task, frame: Frame, method: str, variant: str, y: float) -> str:
     row = find(task, method, variant, "accuracy")
-    parts = [_text("soft", frame.left - 14, y + 4, variant, "end")]
+    parts = [words_at("soft", frame.left - 14, y + 4, variant, "end")]
     if row is None or row.value is None:
-        parts.append(_text("soft", frame.left + 8, y + 4, "not defined"))
+        parts.append(words_at("soft", frame.left + 8, y + 4, "not defined"))
     else:
         if row.low is not None and row.high is not None:
             low, high = max(row.low, 0.0), min(row.high, 1.0)
@@ -140,7 +140,7 @@ def _series(task: Task, frame: Frame, method: str, variant: str, y: float) -> st
         interval = ""
         if not frame.stacked and row.low is not None and row.high is not None:
             interval = f" [{fraction(row.low)}, {fraction(row.high)}]"
-        parts.append(_text("value", frame.right + 14, y + 4, fraction(row.value) + interval))
+        parts.append(words_at("value", frame.right + 14, y + 4, fraction(row.value) + interval))
     for seed in task.seeds(method):
         value = task.scores.get((method, seed, variant, "accuracy"))
         if value is not None:

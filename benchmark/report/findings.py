@@ -1,17 +1,21 @@
-"""What the headline table says, in words: one sentence a method, decided by the interval of its gap."""
+"""What the headline table says, in words: one sentence a method, decided by the interval of its gap.
+
+The gap is that of the task's hardest variant (:attr:`benchmark.report.records.Task.shift`).
+"""
 
 from __future__ import annotations
 
 from benchmark.report.headline import find
 from benchmark.report.numbers import MINUS, estimate, fraction
 from benchmark.report.records import Summary, Task
+from benchmark.report.words import SHIFTS
 
 MARGIN = 0.05
 """A loss of accuracy that small is none to speak of."""
 
 
 def sentences(task: Task) -> list[str]:
-    """One sentence a method: what the interval of iid minus deceiving allows to say.
+    """One sentence a method: what the interval of iid minus the shifted variant allows to say.
 
     A loss is shown where it lies above 0, none where it ends below the margin; a wider one decides nothing, and is
     never told as if it showed that there is no loss.
@@ -20,18 +24,18 @@ def sentences(task: Task) -> list[str]:
 
 
 def _sentence(task: Task, method: str) -> str:
-    gap = find(task, method, "deceiving", "accuracy_gap")
+    if not task.shift:
+        return f"{method}: not decided, for iid is the only variant."
+    gap, where = find(task, method, task.shift, "accuracy_gap"), SHIFTS[task.shift]
     if gap is None or gap.value is None or gap.low is None or gap.high is None:
-        return f"{method}: not decided, for the gap iid {MINUS} deceiving has no interval."
+        return f"{method}: not decided, for the gap iid {MINUS} {task.shift} has no interval."
     accuracy = _accuracy(task, method)
     if gap.low <= 0 and gap.high <= MARGIN:
-        return (
-            f"{method} keeps its accuracy where the planted bias misleads, to {MARGIN} (gap {_words(gap)}){accuracy}."
-        )
+        return f"{method} keeps its accuracy {where}, to {MARGIN} (gap {_words(gap)}){accuracy}."
     if gap.low <= 0:
-        line = f"{method}: undecided. Where the planted bias misleads, accuracy falls by {_words(gap)}{accuracy}"
+        line = f"{method}: undecided. {where.capitalize()}, accuracy falls by {_words(gap)}{accuracy}"
         return f"{line}: the trainings differ too much, or are too few, to tell."
-    line = f"{method} loses accuracy where the planted bias misleads: it falls by {_words(gap)}{accuracy}"
+    line = f"{method} loses accuracy {where}: it falls by {_words(gap)}{accuracy}"
     loss = find(task, method, None, "heatmap_loss")
     if loss is not None and loss.value is not None:
         line += f". Its heatmap loss, {_words(loss, bounded=False)}, does not tell so"
@@ -40,11 +44,11 @@ def _sentence(task: Task, method: str) -> str:
 
 def _accuracy(task: Task, method: str) -> str:
     """From where to where, with the range of the seeds."""
-    start, end = (find(task, method, variant, "accuracy") for variant in ("iid", "deceiving"))
+    start, end = (find(task, method, variant, "accuracy") for variant in ("iid", task.shift))
     if start is None or end is None or start.value is None or end.value is None:
         return ""
     text = f", from {fraction(start.value)} to {fraction(end.value)}"
-    seeds = [task.scores.get((method, seed, "deceiving", "accuracy")) for seed in task.seeds(method)]
+    seeds = [task.scores.get((method, seed, task.shift, "accuracy")) for seed in task.seeds(method)]
     known = [value for value in seeds if value is not None]
     return f"{text} (seeds: {fraction(min(known))} to {fraction(max(known))})" if len(known) > 1 else text
 

@@ -8,18 +8,26 @@ from benchmark.report.access import by_access, peers
 from benchmark.report.numbers import MINUS, Entry, estimate, undefined
 from benchmark.report.records import Results, Run, Summary, Task
 from benchmark.report.tables import NO_ROW, NO_VALUE, Head, Row, Table
-from benchmark.report.words import REFERENCE, VARIANTS, metric_words
+from benchmark.report.words import REFERENCE, metric_words
 
 LEVEL = 0.05
-COLUMNS = (
-    ("iid", "accuracy", "iid", "Accuracy"),
-    ("ood", "accuracy", "ood", "Accuracy"),
-    ("deceiving", "accuracy", "deceiving", "Accuracy"),
-    ("deceiving", "accuracy_gap", f"iid {MINUS} deceiving", "Accuracy"),
+Column = tuple[str | None, str, str, str]
+"""Variant, metric, head and the head above."""
+
+COLUMNS: tuple[Column, ...] = (
     ("iid", "background_relevance_mass", "integrated gradients", "Background relevance mass, iid"),
     ("iid", "background_relevance_mass_lrp", "LRP-ε", "Background relevance mass, iid"),
     (None, "heatmap_loss", "heatmap loss", "Validation"),
 )
+"""Those of every task, after the accuracies."""
+
+
+def columns(task: Task) -> list[Column]:
+    """Accuracy on every variant of the task, one gap, and what the heatmaps say."""
+    accuracy: list[Column] = [(variant, "accuracy", variant, "Accuracy") for variant in task.tested]
+    if task.shift:
+        accuracy.append((task.shift, "accuracy_gap", f"iid {MINUS} {task.shift}", "Accuracy"))
+    return [*accuracy, *COLUMNS]
 
 
 def find(task: Task, method: str, variant: str | None, metric: str) -> Summary | None:
@@ -79,13 +87,14 @@ def _entry(run: Run, task: Task, variant: str | None, metric: str) -> Entry:
 def headline(task: Task, results: Results) -> Table:
     """One row a method, under what it sees: accuracy, gap, relevance on the background, heatmap loss."""
     heads = [Head("Sees beside images and labels"), Head("Method")]
-    heads += [Head(text, group) for _, _, text, group in COLUMNS]
+    shown = columns(task)
+    heads += [Head(text, group) for _, _, text, group in shown]
     rows = []
     titles = {run.title for run in task.runs}
     for needs, runs in by_access(task):
         for run in runs:
             title = f" ({run.title})" if run.title and len(titles) > 1 else ""
-            entries = [_entry(run, task, variant, metric) for variant, metric, _, _ in COLUMNS]
+            entries = [_entry(run, task, variant, metric) for variant, metric, _, _ in shown]
             rows.append(Row((needs, run.cell.method + title), entries))
     table = Table(task.key, f"{task.title}: does the classifier read the background?", heads, rows)
     table.notes = _notes(task, results, rows)
@@ -94,7 +103,7 @@ def headline(task: Task, results: Results) -> Table:
 
 def _notes(task: Task, results: Results, rows: list[Row]) -> list[str]:
     known = [row for (_, _, name), row in task.summary.items() if name.startswith("accuracy")]
-    counts = {v: _range(task, v, "accuracy") for v in VARIANTS if v in task.variants("accuracy")}
+    counts = {variant: _range(task, variant, "accuracy") for variant in task.tested}
     units = ", ".join(f"{variant} {text}" for variant, text in counts.items())
     units = next(iter(counts.values())) + " a variant" if len(set(counts.values())) == 1 else units
     seeds = sorted({row.n_seeds for row in known if row.n_seeds is not None})
@@ -109,10 +118,15 @@ def _notes(task: Task, results: Results, rows: list[Row]) -> list[str]:
         f"Units: {units or 'not counted'}. Seeds: {' or '.join(map(str, seeds)) or 'not counted'} "
         f"({', '.join(map(str, results.seeds))}). Data {data}. Code {code}; version {results.version}.",
         "Each value estimates the expected score of a model that this recipe trains, on new units from the same "
-        f"source; the 95 % interval [low, high] covers {spread}{loss}.",
+        f"sources as those tested; the 95 % interval [low, high] covers {spread}{loss}.",
         "Accuracy: higher is better. Gap, background relevance mass and heatmap loss: lower is better. "
         f"Knowing nothing gives an accuracy of 1/{task.classes}.",
     ]
+    if "external" in task.tested:
+        notes.append(
+            "External: images from sources that no training image comes from. Its gap compares different images, so "
+            "its interval is not paired, and part of it may be that the images there are harder or easier."
+        )
     entries = [entry for row in rows for entry in row.entries]
     if any(entry.mark == "‡" for entry in entries):
         notes.append("‡ The method blanks the background of its input: a low value is by design and proves nothing.")

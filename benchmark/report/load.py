@@ -11,7 +11,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.files import read_json
 from benchmark.report.access import by_access
 from benchmark.report.costs import read_costs
-from benchmark.report.records import Results, Run, Task
+from benchmark.report.records import Results, Run, Skip, Task
 from benchmark.report.rows import missing, read_claims, read_scores, read_summary
 from benchmark.report.settings import read_trials
 
@@ -31,7 +31,8 @@ def load(folder: Path) -> Results:
         )
     name = "suite.json"
     suite = _json(folder / name)
-    tasks = _tasks(_get(suite, "cells", list, name))
+    skipped = _skipped(suite.get("skipped", []))
+    tasks = _tasks(_get(suite, "cells", list, name), skipped)
     read_summary(folder / "summary.csv", tasks)
     read_scores(folder / "scores.csv", tasks)
     for task in tasks.values():
@@ -46,6 +47,7 @@ def load(folder: Path) -> Results:
         protocol=_get(suite, "protocol", list, name),
         tasks=list(tasks.values()),
         claims=read_claims(folder / "claims.csv"),
+        skipped=skipped,
         costs=read_costs(folder / "costs.csv", {run.cell.method for task in tasks.values() for run in task.runs}),
     )
 
@@ -71,8 +73,19 @@ def _get(mapping: dict[str, Any], key: str, kind: type[T], where: str) -> T:
     return value
 
 
-def _tasks(entries: list[Any]) -> dict[str, Task]:
-    if not entries:
+def _skipped(entries: list[Any]) -> list[Skip]:
+    """The tasks of cells that were skipped, each once."""
+    found: dict[str, Skip] = {}
+    for i, entry in enumerate(entries):
+        where = f"suite.json: skipped cell {i}"
+        task = "-".join(_get(entry, kind, str, where) for kind in ("dataset", "bias"))
+        why = _get(entry, "skipped", dict, where)
+        found[task] = Skip(task, _get(why, "reason", str, where), _get(why, "do", str, where))
+    return list(found.values())
+
+
+def _tasks(entries: list[Any], skipped: list[Skip]) -> dict[str, Task]:
+    if not entries and not skipped:
         raise BenchmarkError("suite.json has no cells", expected="at least one", do="Run the pipeline first.")
     tasks: dict[str, Task] = {}
     for i, entry in enumerate(entries):
@@ -113,6 +126,8 @@ def _run(entry: Any, where: str) -> Run:
         title=_optional(entry, "title", where) or "",
         masks_input=bool(entry.get("masks_input", False)),
         code=_optional(entry, "code", where) or "",
+        registered_bias=_optional(entry, "registered_bias", where) or "",
+        bias_settings=_get({"bias_settings": {}} | entry, "bias_settings", dict, where),
     )
 
 

@@ -10,6 +10,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from benchmark.files import atomic_path, write_text
 from benchmark.report.costs import costs_table
+from benchmark.report.dose import study_for
+from benchmark.report.dose_figure import MARKS as DOSE_MARKS
+from benchmark.report.dose_figure import draw_dose
+from benchmark.report.dose_table import dose_section
 from benchmark.report.figure import MARKS, NARROW, draw, wide
 from benchmark.report.findings import sentences
 from benchmark.report.gallery import Gallery, Sheet, read_gallery, read_sheet
@@ -26,7 +30,7 @@ from benchmark.report.tables import (
     seed_table,
     training_table,
 )
-from benchmark.report.words import VARIANTS, explainer_words, not_shown
+from benchmark.report.words import VARIANTS, explainer_words, not_shown, tested_on
 
 TEMPLATES = Path(__file__).parent / "templates"
 INTERVAL = rf"\\\[([{MINUS}\d., e]+)\\\](?![(\[:])"
@@ -64,18 +68,22 @@ def write_report(folder: Path, out: Path | None = None) -> list[Path]:
     results = load(folder)
     sections = [_section(results, task) for task in results.tasks]
     texts = {f"figures/{task.key}.svg": draw(task, wide(task), standalone=True) for task in results.tasks}
+    if (study := study_for(results)) is not None:
+        texts["figures/dose.svg"] = draw_dose(study, standalone=True)
     context = {
         "results": results,
         "sections": sections,
+        "dose": None if study is None else dose_section(study, own=study.results is results),
         "claims": None if results.claims is None else claims_table(results.claims),
         "costs": costs_table(results.costs) if results.costs else None,
         "packages": package_table(results),
         "not_shown": not_shown(),
-        "variants": VARIANTS,
-        "marks": MARKS,
+        "variants": [name for name in VARIANTS if any(name in task.tested for task in results.tasks)],
+        "marks": MARKS if study is None else MARKS + DOSE_MARKS,
     }
     texts["report.html"] = fill("report.html", context)
     texts["report.md"] = fill("report.md", context)
+    (out / "figures").mkdir(parents=True, exist_ok=True)  # also of a suite of which everything was skipped
     for name, text in texts.items():
         write_text(out / name, text)
     return [out / name for name in texts] + _copy_sheets(folder, out, sections)
@@ -129,4 +137,5 @@ def fill(name: str, context: dict[str, object]) -> str:
     )
     environment.filters["md"] = markdown
     environment.filters["explainer"] = explainer_words
+    environment.filters["tested_on"] = tested_on
     return environment.get_template(f"{name}.j2").render(context)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmark.cell import Cell
+from benchmark.report.words import SHIFTS, VARIANTS
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class Run:
     title: str
     masks_input: bool = False
     code: str = ""
+    registered_bias: str = ""
+    bias_settings: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -120,8 +124,27 @@ class Task:
     def variants(self, metric: str) -> set[str]:
         return {variant for _, variant, name in self.summary if name == metric}
 
+    @property
+    def tested(self) -> list[str]:
+        """The variants that models were tested on, in their order."""
+        return [name for name in VARIANTS if name in self.variants("accuracy") | self.variants("accuracy_gap")]
+
+    @property
+    def shift(self) -> str:
+        """The variant that the headline compares iid with; empty if there is none but iid."""
+        return next((name for name in SHIFTS if name in self.tested), "")
+
     def seeds(self, method: str) -> list[int]:
         return sorted({seed for name, seed, _, _ in self.scores if name == method})
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A task that was left out with its data set, why, and what brings it in."""
+
+    task: str
+    reason: str
+    do: str
 
 
 @dataclass(frozen=True)
@@ -138,3 +161,4 @@ class Results:
     tasks: list[Task]
     claims: list[Claim] | None
     costs: list[Cost] = field(default_factory=list)
+    skipped: list[Skip] = field(default_factory=list)

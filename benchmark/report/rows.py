@@ -129,7 +129,7 @@ def read_summary(path: Path, tasks: dict[str, Task]) -> None:
             if low_value is not None and high_value is not None and low_value > high_value:
                 raise line.error(name, line.text(name), f"at most {high} = {line.text(high)}")
         task.summary[key] = Summary(line.count("n_units"), line.count("n_seeds"), **numbers)
-    if line is None:
+    if line is None and tasks:
         raise _empty(path)
 
 
@@ -149,7 +149,7 @@ def read_scores(path: Path, tasks: dict[str, Task]) -> None:
         if key in task.scores:
             raise BenchmarkError(f"{line.where} is there twice", got=key, expected="one row a key")
         task.scores[key] = line.number("value")
-    if line is None:
+    if line is None and tasks:
         raise _empty(path)
 
 

@@ -11,8 +11,15 @@ VARIANTS = {
     "iid": "bias as in training",
     "ood": "no bias",
     "deceiving": "the bias of another class",
-    "external": "other hospitals",
+    "external": "other sources",
 }
+
+SHIFTS = {
+    "deceiving": "where the bias misleads",
+    "external": "on images from other sources",
+    "ood": "where the bias is absent",
+}
+"""What the headline compares iid with: of the variants that a task has, the first of these."""
 
 EXPLAINERS = {"integrated_gradients": "integrated gradients", "lrp_epsilon": "LRP-ε"}
 
@@ -70,12 +77,22 @@ def in_order(names: set[str], known: dict[str, object] | dict[str, str] | dict[s
     return [name for name in known if name in names] + sorted(names - set(known))
 
 
+def listed(parts: list[str]) -> str:
+    """``a, b and c``."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def tested_on(variants: list[str]) -> str:
+    """The variants with their meaning: ``iid (bias as in training), ood (no bias) and ...``."""
+    return listed([f"{name} ({VARIANTS[name]})" for name in variants])
+
+
 def not_shown() -> list[str]:
     """What a reader must not take from these tables."""
     return [
         "That a method would do as well on other images, on another bias or with another backbone: each table is "
-        "one dataset, one planted bias and one recipe.",
-        "That a model is free of shortcuts: only the planted bias is tested, and a shortcut inside the foreground "
+        "one dataset, one bias and one recipe.",
+        "That a model is free of shortcuts: only the named bias is tested, and a shortcut inside the foreground "
         "mask is invisible to every number here.",
         "That a low heatmap loss, or a low relevance mass by the explainer a method is trained through (†), means "
         "that the background is unused: both are the training objective itself.",

@@ -123,8 +123,8 @@ class Case:
 
     def inputs(self, batch: Batch) -> tuple[Tensor, ...]:
         """What the deployed module is given."""
-        if self.method.needs.mask_at_test and batch.mask is not None:
-            return batch.image, batch.mask
+        if self.method.needs.mask_at_test:
+            return batch.image, batch.masks
         return (batch.image,)
 
     def fit(self, seed: int = 0, sets: Sets | None = None, channels: int = 1, classes: int = CLASSES) -> Fit:

@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from benchmark.api import Batch, Data, Needs
-from benchmark.data.pack import check_images, groups, images_from, read_columns
+from benchmark.api import Batch, Data, Images, Needs
+from benchmark.data.pack import groups, images_from, names_of, read_columns
+from benchmark.data.rules import check_images
 from benchmark.errors import BenchmarkError
 
 BALANCED = "balanced"
@@ -89,9 +90,16 @@ def logits_of(model: nn.Module, image: Tensor, mask: Tensor | None, needs: Needs
     return result
 
 
+def all_logits(model: nn.Module, tensors: Tensors, needs: Needs, size: int = 256) -> Tensor:
+    """What a deployed module says of every image, ``[N, K]``, in order; its mode is the caller's."""
+    batches = zip(torch.split(tensors.image, size), torch.split(tensors.mask, size), strict=True)
+    with torch.no_grad():
+        return torch.cat([logits_of(model, image.float() / 255, mask.float(), needs) for image, mask in batches])
+
+
 def load_tensors(pack: Path, subset: str, device: torch.device | str = "cpu") -> Tensors:
     """Reads one subset, checked."""
-    columns, _ = read_columns(pack, subset)
+    columns, _ = read_columns(pack, subset, (*names_of(Images), "code"))
     images = images_from(columns, f"{pack.name}/{subset}")
     check_images(images, f"{pack.name}/{subset}")
     return Tensors(

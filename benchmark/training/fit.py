@@ -21,7 +21,7 @@ from benchmark.api import Method, Phase, Task
 from benchmark.config import Optimizer, Training
 from benchmark.errors import BenchmarkError
 from benchmark.seeding import derive, torch_stream
-from benchmark.training.data import Sets, logits_of, shifted
+from benchmark.training.data import Seen, Sets, logits_of, shifted
 
 Row = dict[str, float]
 
@@ -205,13 +205,12 @@ class Fit:
     def validate(self) -> Row:
         """The same loss on the validation images, with the same draws in every epoch, and the accuracy."""
         rng = torch_stream(self.seed, "validation")
-        needs, val = self.method.needs, self.sets.val
+        needs = self.method.needs
         means = Means()
         self.network.eval()
         deployed = self.method.deploy(self.plain).eval()
         with torch.no_grad():
-            for start in range(0, len(val), 256):
-                batch = val.batch(slice(start, start + 256), needs)
+            for batch in Seen(self.sets.val, needs).batches():
                 terms = dict(self.phase.loss(self.network, batch, rng))
                 right = logits_of(deployed, batch.image, batch.mask, needs).argmax(1) == batch.label
                 terms["accuracy"] = right.float().mean()

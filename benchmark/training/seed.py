@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import nn
 
@@ -18,11 +19,11 @@ from benchmark.api import VARIANTS, Method, Needs, Task
 from benchmark.config import parse
 from benchmark.data.pack import groups, read_columns
 from benchmark.files import atomic_path, write_json
-from benchmark.predictions import Predictions
+from benchmark.predictions import COLUMNS, Predictions, Tested
 from benchmark.provenance import code_hash, package_versions
 from benchmark.registry import METHODS
 from benchmark.training import checkpoint
-from benchmark.training.data import Tensors, load_sets, load_tensors, logits_of
+from benchmark.training.data import Tensors, all_logits, load_sets, load_tensors
 from benchmark.training.fit import Fit, State
 from benchmark.training.job import RECORD, Job
 
@@ -116,27 +117,20 @@ def write_log(path: Path, log: list[dict[str, float]]) -> None:
 
 
 def predictions(job: Job, model: nn.Module, needs: Needs, heatmap_loss: float | None) -> Predictions:
-    """Logits of every test variant, with what a statistic needs to know of each image."""
+    """Logits of every test variant, with what a statistic needs to know of each of its images."""
     model.eval()
-    logits = {}
-    seen: dict[str, Any] = {}
+    tested: dict[str, Tested] = {}
+    logits: dict[str, NDArray[Any]] = {}
     provenance: dict[str, Any] = {}
+    device = next(model.parameters()).device
     for variant in (name for name in VARIANTS if name in groups(job.pack)):
-        columns, provenance = read_columns(job.pack, variant)
-        tensors = load_tensors(job.pack, variant, next(model.parameters()).device)
-        with torch.no_grad():
-            pairs = zip(torch.split(tensors.image, 256), torch.split(tensors.mask, 256), strict=True)
-            parts = [logits_of(model, image.float() / 255, mask.float(), needs) for image, mask in pairs]
-        logits[variant] = torch.cat(parts).cpu().numpy()[None]
-        seen = seen or columns
+        columns, provenance = read_columns(job.pack, variant, COLUMNS)
+        tested[variant] = Tested(**columns)
+        logits[variant] = all_logits(model, load_tensors(job.pack, variant, device), needs).cpu().numpy()[None]
     return Predictions(
         seeds=np.array([job.seed]),
-        id=seen["id"],
-        unit=seen["unit"],
-        label=seen["label"],
+        tested=tested,
         logits=logits,
-        subset=np.array([], dtype=np.int64),
-        image_scores={},
         heatmap_loss=None if heatmap_loss is None else np.array([heatmap_loss]),
         attributes={"strata": str(provenance.get("strata", "")), "data": job.pack_sha256},
     )

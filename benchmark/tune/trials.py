@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from benchmark import paths, scoring
+from benchmark import paths, scoring, skipped
 from benchmark.api import Needs
 from benchmark.cell import Cell
 from benchmark.config import load_method
-from benchmark.data.pack import groups
+from benchmark.data.pack import groups, read_attributes
 from benchmark.errors import BenchmarkError
 from benchmark.files import read_json, sha256_file, write_json
 from benchmark.registry import METHODS
-from benchmark.training.data import BALANCED, Tensors, load_tensors, logits_of
+from benchmark.training.data import BALANCED, Tensors, all_logits, load_tensors
 from benchmark.training.job import Job
 from benchmark.training.pool import train_seeds
 from benchmark.tune.progress import Progress
@@ -97,6 +96,8 @@ def plan(cell: Cell, suite: paths.SuitePaths, budget: Budget) -> Plan:
     file = paths.search_yaml(cell.method)
     search = load_search(file, settings)
     pack = paths.biased_pack(cell.task)
+    if mark := skipped.in_attributes(read_attributes(pack)):
+        raise BenchmarkError(f"{cell.key} cannot be tuned: {mark.dataset} is skipped", got=mark.reason, do=mark.do)
     if missing := sorted({"train", *SETS} - set(groups(pack))):
         raise BenchmarkError(
             f"pack {pack} lacks the group {missing[0]!r}", do="Run `dvc repro`: the stage inject makes it."
@@ -179,13 +180,6 @@ def scored(trial: Trial, needs: Needs, sets: dict[str, Tensors]) -> Scored:
 
 def accuracy_and_loss(model: nn.Module, tensors: Tensors, needs: Needs) -> tuple[float, float]:
     """Share of images whose highest logit is their class, and mean cross-entropy, in double precision."""
-    with torch.no_grad():
-        logits = torch.cat([logits_of(model, image, mask, needs) for image, mask in stacks(tensors)]).double()
+    logits = all_logits(model, tensors, needs).double()
     right = (logits.argmax(1) == tensors.label).double().mean()
     return right.item(), cross_entropy(logits, tensors.label).item()
-
-
-def stacks(tensors: Tensors, size: int = 256) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Images in [0, 1] with their masks."""
-    for image, mask in zip(torch.split(tensors.image, size), torch.split(tensors.mask, size), strict=True):
-        yield image.float() / 255, mask.float()

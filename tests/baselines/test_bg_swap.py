@@ -8,7 +8,6 @@ from torch.nn.functional import cross_entropy
 from baselines.bg_swap import BackgroundSwap
 from benchmark.api import Batch, Task
 from benchmark.backbone import create_classifier
-from benchmark.errors import BenchmarkError
 
 
 def method(**options: object) -> BackgroundSwap:
@@ -107,9 +106,3 @@ def test_masks_of_one_kind_give_finite_gradients_and_leave_images_alone(foregrou
     method(kind=kind).loss(network, batch, torch.Generator())["loss"].backward()
     assert all(torch.isfinite(each.grad).all() for each in network.parameters())
     assert torch.equal(batch.image, image)
-
-
-def test_masks_are_needed() -> None:
-    batch = pair()
-    with pytest.raises(BenchmarkError, match="masks"):
-        method().loss(Recorder(2), Batch(batch.image, batch.label), torch.Generator())

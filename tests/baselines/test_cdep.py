@@ -311,9 +311,3 @@ def test_images_are_left_as_they_are() -> None:
     method(path="other").loss(network, batch, RNG)
     assert torch.equal(batch.image, image)
     assert torch.equal(batch.mask, mask)
-
-
-def test_masks_are_needed() -> None:
-    batch = batch_of()
-    with pytest.raises(BenchmarkError, match="masks"):
-        method().loss(Layers(), Batch(batch.image, batch.label), RNG)

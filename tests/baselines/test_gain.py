@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from captum.attr import LayerAttribution, LayerGradCam
+from differences import require_slopes
 from staged import Staged, batch_of
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -107,18 +108,7 @@ def test_gradient_of_the_loss_is_that_of_finite_differences(double_backward: boo
     weights = list(network.parameters())
     value = gain.loss(network, batch, RNG)["loss"]
     assert loss() == pytest.approx(value.item(), rel=1e-12)
-    found = torch.autograd.grad(value, weights)
-    step = 1e-6
-    for weight, gradient in zip(weights, found, strict=True):
-        flat = weight.data.view(-1)
-        for index in range(0, len(flat), 5):
-            start, ends = flat[index].item(), []
-            for sign in (1, -1):
-                flat[index] = start + sign * step
-                ends.append(loss())
-            flat[index] = start
-            slope = (ends[0] - ends[1]) / (2 * step)
-            assert gradient.view(-1)[index].item() == pytest.approx(slope, rel=1e-5, abs=1e-7)
+    require_slopes(loss, weights, torch.autograd.grad(value, weights), every=5)
 
 
 def test_training_through_the_weights_of_the_map_is_another_gradient() -> None:
@@ -207,9 +197,3 @@ def test_tokens_are_no_map() -> None:
     stages.feature_info = [{"num_chs": 3, "reduction": 1, "module": "1"}]  # type: ignore[assignment]
     with pytest.raises(BenchmarkError, match=r"feature map of 1 pixels.*\(3,\)"):
         method(grid=1).loss(stages, batch_of(), RNG)
-
-
-def test_masks_are_needed() -> None:
-    batch = batch_of()
-    with pytest.raises(BenchmarkError, match="masks"):
-        method().loss(Staged(), Batch(batch.image, batch.label), RNG)

@@ -12,7 +12,6 @@ from torch.nn.functional import cross_entropy
 from baselines.erm import ERM
 from baselines.group_dro import GroupDRO, Grouped, balancing_weights, group_of
 from benchmark.api import Batch, Task
-from benchmark.errors import BenchmarkError
 
 RNG = torch.Generator()
 
@@ -160,9 +159,3 @@ def test_the_deployed_classifier_is_the_plain_one() -> None:
     network = method().build(Task("test_resnet", 3, 1, 28, 28))
     assert isinstance(network, Grouped)
     assert method().deploy(network) is network.classifier
-
-
-def test_codes_are_needed() -> None:
-    network, batch = setting()
-    with pytest.raises(BenchmarkError, match="groups"):
-        method().loss(network, Batch(batch.image, batch.label), RNG)

@@ -248,10 +248,3 @@ def test_the_deployed_network_can_be_exported() -> None:
     model, image = method(normal=0).deploy(built(normal=0)).eval(), batch_of().image
     with torch.no_grad():
         torch.testing.assert_close(torch.export.export(model, (image,)).module()(image), model(image))
-
-
-def test_masks_are_needed() -> None:
-    batch = batch_of()
-    assert method().needs.masks
-    with pytest.raises(BenchmarkError, match="masks"):
-        method().loss(built(), Batch(batch.image, batch.label), rng())

@@ -294,9 +294,3 @@ def test_tuning_measures_the_whole_map() -> None:
     totals = lrp.relevance(net(x), x, batch.label).abs().sum((1, 2, 3))
     assert found["mean"][0] == pytest.approx(totals.mean().item(), rel=1e-5)
     assert found["std"][0] == pytest.approx(totals.std().item(), rel=1e-5)
-
-
-def test_masks_are_needed() -> None:
-    batch = batch_of()
-    with pytest.raises(BenchmarkError, match="needs the masks"):
-        loss(method(), network(), Batch(batch.image, batch.label))

@@ -12,7 +12,6 @@ from torch.nn.functional import cross_entropy
 from baselines.erm import ERM
 from baselines.lff import UNSEEN, BiasedAndDebiased, LfF, generalised_cross_entropy, relative_difficulty
 from benchmark.api import Batch, Task
-from benchmark.errors import BenchmarkError
 
 RNG = torch.Generator()
 
@@ -152,9 +151,3 @@ def test_the_debiased_network_is_deployed_and_the_two_start_from_different_weigh
     assert method().deploy(network) is network.debiased
     assert network.average.shape == (2, 5)
     assert not torch.equal(*(one.get_classifier().weight for one in (network.biased, network.debiased)))
-
-
-def test_rows_are_needed() -> None:
-    network, batch = setting()
-    with pytest.raises(BenchmarkError, match="rows"):
-        method().loss(network, Batch(batch.image, batch.label), RNG)

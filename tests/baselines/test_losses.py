@@ -51,9 +51,3 @@ def test_isnet_weighs_classification_against_both_heatmap_terms(kind: type[ISNet
     expected = 0.4 * cross_entropy(network(x), batch.label) + 0.6 * (2.0 * l1 + 3.0 * l2)
     torch.testing.assert_close(found["loss"], expected)
     torch.testing.assert_close(found["heatmap_loss"], 2.0 * l1 + 3.0 * l2)
-
-
-def test_isnet_refuses_a_batch_without_masks() -> None:
-    network, batch = setting()
-    with pytest.raises(ValueError, match="needs the masks"):
-        ISNet(ISNet.Settings()).loss(network, Batch(batch.image, batch.label), torch.Generator())

@@ -7,7 +7,6 @@ from torch.nn.functional import cross_entropy
 
 from baselines.mask_input import MaskInput
 from benchmark.api import Batch, Task
-from benchmark.errors import BenchmarkError
 
 RNG = torch.Generator()
 
@@ -50,9 +49,3 @@ def test_masks_of_one_kind_give_finite_gradients(foreground: float) -> None:
     one = Batch(batch.image, torch.zeros(4, dtype=torch.int64), torch.full_like(batch.mask, foreground))
     oracle.loss(network, one, RNG)["loss"].backward()
     assert all(torch.isfinite(each.grad).all() for each in network.parameters())
-
-
-def test_masks_are_needed() -> None:
-    oracle, network, batch = setting()
-    with pytest.raises(BenchmarkError, match="masks"):
-        oracle.loss(network, Batch(batch.image, batch.label), RNG)

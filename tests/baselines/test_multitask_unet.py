@@ -9,7 +9,6 @@ from torch.nn.functional import cross_entropy
 from baselines.multitask_unet import MultitaskUNet
 from benchmark.api import Batch, Task
 from benchmark.backbone import create_classifier
-from benchmark.errors import BenchmarkError
 
 RNG = torch.Generator()
 TASK = Task("test_resnet", 3, 1, 28, 28)
@@ -96,10 +95,3 @@ def test_the_deployed_network_can_be_exported() -> None:
     model, image = method().deploy(built()).eval(), batch_of().image
     with torch.no_grad():
         torch.testing.assert_close(torch.export.export(model, (image,)).module()(image), model(image))
-
-
-def test_masks_are_needed() -> None:
-    batch = batch_of()
-    assert method().needs.masks
-    with pytest.raises(BenchmarkError, match="masks"):
-        method().loss(built(), Batch(batch.image, batch.label), RNG)

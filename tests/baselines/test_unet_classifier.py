@@ -10,7 +10,6 @@ from torch import nn
 
 from baselines.unet_classifier import Pipeline, UNetClassifier, halvings, overlap
 from benchmark.api import Batch, Phase, Task
-from benchmark.errors import BenchmarkError
 
 RNG = torch.Generator()
 TASK = Task("test_resnet", 3, 1, 28, 28)
@@ -176,9 +175,5 @@ def test_the_pipeline_can_be_exported() -> None:
         torch.testing.assert_close(exported.module()(image), network(image))
 
 
-def test_masks_are_needed() -> None:
-    batch = bars()
-    assert method().needs.masks
+def test_the_pipeline_declares_that_it_blanks_the_background() -> None:
     assert UNetClassifier.masks_input
-    with pytest.raises(BenchmarkError, match="masks"):
-        method().segmentation_loss(built(), Batch(batch.image, batch.label), RNG)

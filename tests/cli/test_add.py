@@ -5,7 +5,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from benchmark import paths
-from benchmark.api import Bias, Dataset, Images, Options
+from benchmark.api import Dataset, Index, Options, PlantedBias
 from benchmark.cli import add
 from benchmark.cli.main import main
 from benchmark.config import load, load_method, parse
@@ -34,16 +34,16 @@ options: {}
 """
 
 
-class Texture(Bias):
+class Texture(PlantedBias):
     """A made bias, with one setting that somebody has to choose."""
 
-    class Settings(Bias.Settings):
+    class Settings(PlantedBias.Settings):
         period_px: int
         tones: tuple[float, ...] = (0.25, 0.5)
 
     source = "a test"
 
-    def plant(self, image, mask, code, codes, rng):  # type: ignore[no-untyped-def]
+    def plant(self, image, mask, code, codes, draws):  # type: ignore[no-untyped-def]
         raise NotImplementedError
 
 
@@ -58,7 +58,10 @@ class Nothing(Dataset):
     def fetch(self, folder: Path) -> None:
         raise NotImplementedError
 
-    def load(self, folder: Path) -> Images:
+    def index(self, folder: Path) -> Index:
+        raise NotImplementedError
+
+    def pixels(self, folder, index, rows):  # type: ignore[no-untyped-def]
         raise NotImplementedError
 
 
@@ -175,7 +178,7 @@ def test_settings_that_do_not_fit_are_refused_and_nothing_is_written(
     path = project / "pipelines/configs/methods/rrr.yaml"
     path.write_text((ROOT / "pipelines/configs/methods/rrr.yaml").read_text().replace("penalty", "penatly"))
     before = contents(project)
-    assert main(["add", "rrr"]) == 2
+    assert main(["add", "rrr"]) == 1
     told = capsys.readouterr().err
     assert told.startswith("error: settings in options in pipelines/configs/methods/rrr.yaml: penatly_weight")
     assert len(told.splitlines()) == 1
@@ -196,7 +199,7 @@ def test_another_configuration_of_a_bias_is_added_by_the_name_of_its_file(projec
     assert main(["add", "corner_weak"]) == 0
     assert paths.SuitePaths().suite().matrix.bias == ("corner", "corner_weak")
     file.write_text("bias: corner\nstrenght: 0.5\n")
-    assert main(["add", "corner_weak", "--suite", "other"]) == 2
+    assert main(["add", "corner_weak", "--suite", "other"]) == 1
     assert paths.SuitePaths("other").suite().matrix.bias == ("corner",)
 
 
@@ -215,7 +218,17 @@ def test_a_bias_gets_its_own_and_the_common_settings_and_what_is_missing_is_told
 ) -> None:
     assert main(["add", "texture"]) == 0
     text = (project / "pipelines/configs/biases/texture.yaml").read_text()
-    assert YAML(typ="safe").load(text) == {"version": 1, "seed": 0, "correlation": 1.0, "tones": [0.25, 0.5]}
+    assert YAML(typ="safe").load(text) == {
+        "version": 1,
+        "seed": 0,
+        "correlation": 1.0,
+        "strength": 1.0,
+        "prevalence": 1.0,
+        "codes": None,
+        "label_noise": 0.0,
+        "counterfactuals": 0,
+        "tones": [0.25, 0.5],
+    }
     assert "# to be written\n# period_px:\n" in text
     assert "next: write period_px into pipelines/configs/biases/texture.yaml" in capsys.readouterr().out
     assert paths.SuitePaths().suite().matrix.bias == ("corner", "texture")
@@ -233,7 +246,7 @@ def test_a_name_of_two_things_needs_a_kind(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(add.KINDS, "bias", Registry("bias", {"rrr": f"{__name__}:Texture"}))
-    assert main(["add", "rrr"]) == 2
+    assert main(["add", "rrr"]) == 1
     assert "more than one thing; got 'method and bias'. Add --kind." in capsys.readouterr().err
     assert main(["add", "rrr", "--kind", "bias"]) == 0
     assert (project / "pipelines/configs/biases/rrr.yaml").is_file()
@@ -252,7 +265,7 @@ def test_what_cannot_be_added_is_told_in_one_line(
     arguments: list[str], told: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = contents(project)
-    assert main(["add", *arguments]) == 2
+    assert main(["add", *arguments]) == 1
     said = capsys.readouterr().err
     assert said.startswith("error: ")
     assert told in said

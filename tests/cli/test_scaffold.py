@@ -27,9 +27,9 @@ def test_an_empty_folder_is_filled_and_a_full_one_is_left_alone(
     mine = tmp_path / "full" / "notes.txt"
     mine.parent.mkdir()
     mine.write_text("mine")
-    assert main(["new-method", "idea", "--out", str(mine.parent)]) == 2
+    assert main(["new-method", "idea", "--out", str(mine.parent)]) == 1
     assert "full is there already; expected a folder that is empty" in capsys.readouterr().err
-    assert main(["new-method", "idea", "--out", str(mine)]) == 2
+    assert main(["new-method", "idea", "--out", str(mine)]) == 1
     assert [path.name for path in mine.parent.iterdir()] == ["notes.txt"]
     assert mine.read_text() == "mine"
 
@@ -47,6 +47,6 @@ def test_an_empty_folder_is_filled_and_a_full_one_is_left_alone(
 def test_a_name_that_is_taken_is_refused(
     name: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["new-method", name, "--out", str(tmp_path / "out")]) == 2
+    assert main(["new-method", name, "--out", str(tmp_path / "out")]) == 1
     assert told in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

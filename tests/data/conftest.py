@@ -9,7 +9,6 @@ from benchmark.biases.corner import Corner
 from benchmark.config import load
 from benchmark.data.mnist5k import MNIST5k
 from benchmark.inject import Subset, inject
-from benchmark.seeding import numpy_stream
 
 CONFIGS = Path(__file__).resolve().parents[2] / "pipelines" / "configs"
 
@@ -29,4 +28,4 @@ def digits(mnist5k: MNIST5k, tmp_path_factory: pytest.TempPathFactory) -> Images
 @pytest.fixture(scope="session")
 def biased_digits(digits: Images) -> dict[str, Subset]:
     bias = Corner(load(Corner.Settings, CONFIGS / "biases" / "corner.yaml"))
-    return inject(digits, bias, numpy_stream(0, "injection", "mnist5k-corner"))
+    return inject(digits, bias)

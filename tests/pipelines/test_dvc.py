@@ -23,7 +23,7 @@ def cells() -> list[Cell]:
 def test_stage_names_are_the_product_of_the_lists(cells: list[Cell]) -> None:
     listed = run("dvc", "stage", "list", "--name-only", cwd=ROOT).split()
     expected = {"costs", "report", "check"}
-    expected |= {f"{stage}@{cell.dataset}" for stage in ("fetch", "pack") for cell in cells}
+    expected |= {f"{stage}@{cell.dataset}" for stage in ("dataset_code", "fetch", "pack") for cell in cells}
     expected |= {f"code@{cell.method}" for cell in cells}
     expected |= {f"inject@{cell.task}" for cell in cells}
     expected |= {f"{stage}@{cell.key}" for stage in ("train", "score") for cell in cells}

@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 
 from benchmark.api import Task
 from benchmark.backbone import create_classifier
-from benchmark.data.pack import write_columns
+from benchmark.data.pack_write import write_columns
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_json, write_text
 from benchmark.summary import write_csv

@@ -60,7 +60,7 @@ def test_accuracy_in_the_table_is_that_of_the_stored_predictions(suite: Path) ->
     found = [
         float(r["value"]) for r in scores if (r["method"], r["variant"], r["metric"]) == ("erm", "ood", "accuracy")
     ]
-    expected = (stored["logits/ood"].argmax(-1) == stored["label"]).mean(axis=1)
+    expected = (stored["logits/ood"].argmax(-1) == stored["tested/iid+ood+deceiving/label"]).mean(axis=1)
     assert found == pytest.approx(expected.tolist(), abs=1e-12)
 
 

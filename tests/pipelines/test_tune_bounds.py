@@ -11,10 +11,9 @@ from ruamel.yaml import YAML
 from baselines.isnet import ISNet
 from benchmark.biases.corner import Corner
 from benchmark.config import parse
-from benchmark.data.pack import write_columns
+from benchmark.data.pack_write import write_columns
 from benchmark.errors import BenchmarkError
 from benchmark.inject import inject
-from benchmark.seeding import numpy_stream
 from benchmark.training import seed
 from benchmark.training.job import Job
 from benchmark.training.progress import Display
@@ -37,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
     """A working directory with one biased pack and the settings of two methods."""
     pack = tmp_path / "data/biased/bars-corner/pack.h5"
     pack.parent.mkdir(parents=True)
-    subsets = inject(bars(96), Corner(Corner.Settings(version=1)), numpy_stream(0, "injection"))
+    subsets = inject(bars(96), Corner(Corner.Settings()))
     write_columns(pack, {name: subset.columns() for name, subset in subsets.items()}, {})
     methods = tmp_path / "pipelines/configs/methods"
     methods.mkdir(parents=True)

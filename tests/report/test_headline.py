@@ -104,15 +104,15 @@ def test_a_method_that_blanks_the_background_does_not_lead_by_its_heatmaps():
     assert best_method(task, "deceiving", mass) is None
 
 
-KEEPS = "erm keeps its accuracy where the planted bias misleads, to 0.05"
-UNDECIDED = "erm: undecided. Where the planted bias misleads, accuracy falls by"
+KEEPS = "erm keeps its accuracy where the bias misleads, to 0.05"
+UNDECIDED = "erm: undecided. Where the bias misleads, accuracy falls by"
 TOO_FEW = "the trainings differ too much, or are too few, to tell."
 
 
 @pytest.mark.parametrize(
     ("gap", "words"),
     [
-        ((0.6, 0.2, 1.0), "erm loses accuracy where the planted bias misleads: it falls by 0.600 [0.200, 1.000]."),
+        ((0.6, 0.2, 1.0), "erm loses accuracy where the bias misleads: it falls by 0.600 [0.200, 1.000]."),
         ((0.6, -0.1, 1.3), f"{UNDECIDED} 0.600 [-0.100, 1.300]: {TOO_FEW}"),
         ((-0.2, -0.3, -0.1), f"{KEEPS} (gap -0.200 [-0.300, -0.100])."),
         ((0.0, -0.02, 0.05), f"{KEEPS} (gap 0.000 [-0.020, 0.050])."),

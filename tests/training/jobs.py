@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from made_images import made_index, thirds
 
 from benchmark.api import Images
 from benchmark.cell import Cell
@@ -31,9 +32,7 @@ def strokes(count: int, classes: int = 3) -> Images:
         for step in range(10):
             y, x = [(0, step), (step, 0), (step, step)][k]
             image[row, top + y, left + x] = 255
-    split = np.array(["train"] * (count // 2) + ["val"] * (count // 4) + ["test"] * (count - count // 2 - count // 4))
-    ids = np.array([f"image_{row}" for row in range(count)])
-    return Images(image, ink_mask(image, 0.1, 1), label, ids, np.full(count, "made"), split, ids)
+    return Images(image=image, mask=ink_mask(image, 0.1, 1), **made_index(label, thirds(count)).columns())
 
 
 def make_job(pack: Path, folder: Path, method: str = "erm", seed: int = 0, options: Any = None, **training: Any) -> Job:

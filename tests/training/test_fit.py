@@ -121,7 +121,7 @@ def test_stored_logits_are_those_of_the_stored_weights(pack: Path, tmp_path: Pat
         logits = model(tensors.image.float() / 255)
     np.testing.assert_allclose(stored.logits["deceiving"][0], logits.numpy(), atol=1e-5)
     assert set(stored.logits) == {"iid", "ood", "deceiving"}
-    assert stored.label.tolist() == tensors.label.tolist()
+    assert stored.tested["deceiving"].label.tolist() == tensors.label.tolist()
 
 
 def test_masks_are_given_only_to_a_method_that_declares_them(pack: Path) -> None:

@@ -15,7 +15,8 @@ from torch.nn.functional import cross_entropy
 from baselines.erm import ERM
 from benchmark.api import Batch, Data, Method, Needs, Phase, Task
 from benchmark.config import Training, parse
-from benchmark.data.pack import read_columns, write_columns
+from benchmark.data.pack import read_columns
+from benchmark.data.pack_write import write_columns
 from benchmark.errors import BenchmarkError
 from benchmark.training import checkpoint
 from benchmark.training import seed as seed_module

@@ -44,7 +44,7 @@ def test_the_error_of_a_worker_arrives_as_it_was(pack: Path, tmp_path: Path) -> 
 SCRIPT = """
     import sys
     from pathlib import Path
-    sys.path.insert(0, {folder!r})
+    sys.path[:0] = {folders!r}
     from jobs import make_job
     from benchmark.training.pool import train_seeds
     from benchmark.training.progress import Display
@@ -84,7 +84,8 @@ def is_alive(pid: int) -> bool:
 def test_after_kill_9_no_worker_lives_on_and_the_next_run_ends_in_the_same_bytes(pack: Path, tmp_path: Path) -> None:
     epochs, out = 4, tmp_path / "killed"
     script = tmp_path / "train.py"
-    values = {"folder": str(Path(__file__).parent), "pack": str(pack), "out": str(out), "epochs": epochs}
+    folders = [str(folder) for folder in (Path(__file__).parent, Path(__file__).parents[1])]
+    values = {"folders": folders, "pack": str(pack), "out": str(out), "epochs": epochs}
     script.write_text(textwrap.dedent(SCRIPT.format(**values)))
     process = subprocess.Popen([sys.executable, script], stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60

@@ -6,9 +6,8 @@ import pytest
 from made_images import bars
 
 from benchmark.biases.corner import Corner
-from benchmark.data.pack import write_columns
+from benchmark.data.pack_write import write_columns
 from benchmark.inject import inject
-from benchmark.seeding import numpy_stream
 
 METHOD = """\
 # A classifier.
@@ -32,7 +31,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory: `bars-corner` with 48 training and 24 validation images, and `erm`."""
     monkeypatch.chdir(tmp_path)
     images = bars(96)
-    subsets = inject(images, Corner(Corner.Settings(version=1)), numpy_stream(0, "injection"))
+    subsets = inject(images, Corner(Corner.Settings()))
     pack = tmp_path / "data" / "biased" / "bars-corner" / "pack.h5"
     write_columns(pack, {name: subset.columns() for name, subset in subsets.items()}, {})
     for folder, text in (("methods", METHOD), ("search", SEARCH)):
