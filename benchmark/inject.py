@@ -63,6 +63,13 @@ def plant(images: Images, code: Ints, bias: Bias, codes: int) -> Subset:
             expected=f"uint8 {before.shape} and {mask.shape}",
             do="Mend the bias's plant().",
         )
+    unseen = np.flatnonzero(~found.any(axis=(1, 2)))
+    if len(unseen):
+        raise BenchmarkError(
+            f"bias {type(bias).__name__} planted no mark in image {str(images.id[rows[unseen[0]]])!r}",
+            expected="a mark, or an error that says why there is no room",
+            do="Mend the bias's plant().",
+        )
     allowed = (found != 0) & (mask == 0)
     if (found != 0).sum() != allowed.sum() or (changed(before, after) & ~allowed).any():
         raise BenchmarkError(

@@ -7,6 +7,8 @@ draws are common to every setting of the dials: raising :math:`\rho` moves image
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +16,11 @@ from benchmark.api import NO_CODE, Bias, Floats, Index, Ints, NaturalBias, Plant
 from benchmark.errors import BenchmarkError
 from benchmark.seeding import Draws
 
-VARIANT_SPLIT = {"iid": "test", "ood": "test", "deceiving": "test", "external": "external"}
+SPLIT_OF = {
+    **{"train": "train", "val": "val", "balanced": "val", "external": "external"},
+    **dict.fromkeys(("iid", "ood", "deceiving", "counterfactual"), "test"),
+}
+"""Subset to the split whose images alone it may show."""
 
 
 class Marks:
@@ -184,6 +190,25 @@ def rows_of(index: Index, split: str) -> Ints:
     return rows
 
 
+def check_splits(subsets: Mapping[str, Selection], index: Index, what: str) -> None:
+    """Refuses a subset that shows images of another split, and a plan without one to train, select and test on.
+
+    Raises:
+        BenchmarkError: Naming the subset and what it shows.
+    """
+    for name, chosen in subsets.items():
+        shown = sorted(set(index.split[chosen.rows].tolist()))
+        if name not in SPLIT_OF or shown != [SPLIT_OF[name]]:
+            raise BenchmarkError(
+                f"{what}, subset {name!r}",
+                got=f"images of {', '.join(shown)}",
+                expected=f"images of {SPLIT_OF[name]}" if name in SPLIT_OF else f"one of {', '.join(SPLIT_OF)}",
+                do="Mend the bias's plan().",
+            )
+    if missing := [name for name in ("train", "val", "iid") if name not in subsets]:
+        raise BenchmarkError(f"{what} has no subset {missing[0]!r}", do="Mend the bias's plan(), or the split.")
+
+
 def check_selection(chosen: Selection, index: Index, what: str) -> None:
     """Refuses rows in another order, which are written block by block, and labels of no class.
 
@@ -206,9 +231,11 @@ def check_selection(chosen: Selection, index: Index, what: str) -> None:
 def plan(index: Index, bias: Bias) -> dict[str, Selection]:
     """Which images each subset of the task shows, with which marks; subsets without images are left out."""
     if isinstance(bias, NaturalBias):
-        subsets = dict(bias.plan(index, class_count(index)))
+        what = f"the plan of bias {type(bias).__name__}"
+        subsets = {name: each for name, each in bias.plan(index, class_count(index)).items() if len(each.rows)}
         for name, chosen in subsets.items():
-            check_selection(chosen, index, f"subset {name!r} that bias {type(bias).__name__} plans")
+            check_selection(chosen, index, f"{what}, subset {name!r}")
+        check_splits(subsets, index, what)
     elif isinstance(bias, PlantedBias):
         subsets = planted(index, bias)
     else:

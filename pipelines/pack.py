@@ -14,6 +14,7 @@ from benchmark.api import Dataset, Index, Ints, UInt8
 from benchmark.data.named import load_dataset
 from benchmark.data.pack import block_rows
 from benchmark.data.pack_write import by_split, created, write_pack
+from benchmark.data.rules import check_index
 from pipelines import program
 
 
@@ -34,6 +35,7 @@ def pack(arguments: argparse.Namespace) -> None:
             print(mark)
         return
     index = dataset.index(folder)
+    check_index(index, f"data set {name}")
     order = by_split(index)
     attributes = {
         "dataset": name,

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -37,7 +38,12 @@ EVERYTHING = {
 
 def make_images(n=120, classes=CLASSES, channels=1):
     images = with_pixels(shuffled_index(n, classes, ("train", "val", "test", "external")), channels=channels)
-    return replace(images, source=np.array(["north", "south", "east", "west"])[np.arange(n) // 7 % 4])
+    seen = Counter()  # every class of every split comes from every source
+    source = []
+    for kind in zip(images.split.tolist(), images.label.tolist(), strict=True):
+        source.append(("north", "south", "east", "west")[seen[kind] % 4])
+        seen[kind] += 1
+    return replace(images, source=np.array(source))
 
 
 def corner(**dials):
@@ -409,3 +415,18 @@ def test_an_image_that_a_bias_refuses_is_named_by_its_id(images):
     told = rf"^image '{images.id[3]}' has no background where mark 1 belongs\. Use another bias\.$"
     with pytest.raises(BenchmarkError, match=told):
         plant(images, code, Picky(Picky.Settings()), CLASSES)
+
+
+class Blank(PlantedBias):
+    """Plants nothing into the images of class 2, and says nothing of it."""
+
+    def plant(self, image, mask, code, codes, draws):
+        mark = np.zeros_like(mask)
+        mark[code != 2, 0, 0] = 1
+        return image, mark
+
+
+def test_a_bias_that_plants_no_mark_where_there_should_be_one_is_refused(images):
+    first = images.id[images.label == 2][0]
+    with pytest.raises(BenchmarkError, match=f"bias Blank planted no mark in image '{first}'"):
+        plant(images, images.label, Blank(Blank.Settings()), CLASSES)

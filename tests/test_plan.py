@@ -375,9 +375,28 @@ def selection(rows, code, label):
 TINY = made_index(np.array([0, 1, 0, 1]), np.array(["train", "val", "test", "test"]))
 
 
+PARTS = {
+    "train": selection([0], [0], [0]),
+    "val": selection([1], [1], [1]),
+    "iid": selection([2, 3], [0, 1], [0, 1]),
+}
+
+
 def test_subsets_without_images_are_left_out():
-    some = selection([0], [0], [0])
-    assert list(plan(TINY, Chosen(train=some, ood=selection([], [], []), iid=some))) == ["train", "iid"]
+    whole = Chosen(**PARTS, ood=selection([], [], []))
+    assert list(plan(TINY, whole)) == ["train", "val", "iid"]
+
+
+@pytest.mark.parametrize("name", ["train", "val", "iid", "ood", "external", "strange"])
+def test_a_subset_of_another_splits_images_is_refused(name):
+    with pytest.raises(BenchmarkError, match=f"the plan of bias Chosen, subset '{name}'; got 'images of t"):
+        plan(TINY, Chosen(**{**PARTS, name: selection([0, 2], [0, 0], [0, 0])}))
+
+
+@pytest.mark.parametrize("name", ["train", "val", "iid"])
+def test_a_plan_without_images_to_train_select_or_test_on_is_refused(name):
+    with pytest.raises(BenchmarkError, match=f"the plan of bias Chosen has no subset '{name}'"):
+        plan(TINY, Chosen(**{each: part for each, part in PARTS.items() if each != name}))
 
 
 @pytest.mark.parametrize(
@@ -394,5 +413,5 @@ def test_subsets_without_images_are_left_out():
     ids=["order", "beyond the last", "negative row", "short code", "long label", "new class", "no class"],
 )
 def test_a_plan_that_is_no_choice_of_images_is_refused(bad):
-    with pytest.raises(BenchmarkError, match=r"subset 'iid' that bias Chosen plans.*ascending"):
+    with pytest.raises(BenchmarkError, match=r"the plan of bias Chosen, subset 'iid'.*ascending"):
         plan(TINY, Chosen(iid=bad))

@@ -1,18 +1,19 @@
 r"""The hospital as the shortcut: images are chosen so that their source tells the class, as far as wished.
 
 Each source speaks for one class. In ``train``, ``val`` and ``iid`` the share :math:`\rho` of every class's images comes
-from the sources that speak for it, the rest from others; as many images are kept as that allows. ``ood`` has every
-class from all sides equally (:math:`\rho` = 1 / classes), ``deceiving`` only from sources that speak for another class.
+from the sources that speak for it, the rest in equal parts from those of each other class; as many images are kept as
+that allows. ``ood`` has every class from all sides equally (:math:`\rho` = 1 / classes), ``deceiving`` only from
+sources that speak for another class.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from pydantic import Field
 
-from benchmark.api import Index, Ints, NaturalBias, Selection
+from benchmark.api import Floats, Index, Ints, NaturalBias, Selection
 from benchmark.errors import BenchmarkError
 from benchmark.plan import check_correlation, lowest, rows_of, unmarked
 from benchmark.seeding import Draws
@@ -38,7 +39,7 @@ class Source(NaturalBias):
         code = self.codes(index.source, inside, classes)
         draws = Draws(self.settings.seed, index.id)
         subsets = {
-            name: mix(rows_of(index, split), index.label, code, share, draws)
+            name: mix(rows_of(index, split), index.label, code, shares(share, classes), draws)
             for name, split, share in (
                 ("train", "train", rho),
                 ("val", "val", rho),
@@ -80,21 +81,26 @@ class Source(NaturalBias):
         return np.array([known.get(name, -1) for name in source.tolist()], dtype=np.int64)
 
 
-def mix(rows: Ints, label: Ints, code: Ints, share: float, draws: Draws) -> Selection:
-    """Of the rows, as many as have the share ``share`` of every class from its own sources; those with lowest draws."""
+def shares(own: float, classes: int) -> Floats:
+    """``[classes, classes]``: which share of class ``k``'s images comes from sources that speak for class ``j``."""
+    table = np.full((classes, classes), (1 - own) / (classes - 1))
+    np.fill_diagonal(table, own)
+    return table
+
+
+def mix(rows: Ints, label: Ints, code: Ints, wanted: Floats, draws: Draws) -> Selection:
+    """Of the rows, as many as have the wanted shares of sources in every class; those with the lowest draws."""
     order = draws.take(rows).uniform("source")
-    kept = []
-    for k in np.unique(label[rows]):
-        of_class = label[rows] == k
-        own, other = (np.flatnonzero(of_class & side) for side in (code[rows] == k, code[rows] != k))
-        counts = sizes(len(own), len(other), share)
-        kept += [part[lowest(order[part], count)] for part, count in zip((own, other), counts, strict=True)]
-    chosen = np.sort(rows[np.concatenate(kept)]) if kept else rows[:0]
+    kept: list[Ints] = []
+    for k, share in enumerate(wanted):
+        parts = [np.flatnonzero((label[rows] == k) & (code[rows] == j)) for j in range(len(share))]
+        counts = sizes([len(part) for part in parts], share.tolist())
+        kept += [part[lowest(order[part], count)] for part, count in zip(parts, counts, strict=True)]
+    chosen = np.sort(rows[np.concatenate(kept)])
     return Selection(chosen, code[chosen], label[chosen])
 
 
-def sizes(own: int, other: int, share: float) -> tuple[int, int]:
-    """The most images of both sides whose first side has the share, rounded to whole images."""
-    total = min(own / share if share > 0 else np.inf, other / (1 - share) if share < 1 else np.inf)
-    first = round(total * share)
-    return min(own, first), min(other, round(total - first))
+def sizes(there: Sequence[int], wanted: Sequence[float]) -> list[int]:
+    """How many to keep of each part, the most whose shares are the wanted ones, rounded to whole images."""
+    total = min(count / share for count, share in zip(there, wanted, strict=True) if share > 0)
+    return [min(count, round(total * share)) for count, share in zip(there, wanted, strict=True)]

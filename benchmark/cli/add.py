@@ -15,7 +15,8 @@ from ruamel.yaml import YAML
 
 from benchmark import paths
 from benchmark.cli import settings
-from benchmark.config import load, load_bias, load_method, parse
+from benchmark.config import load_bias, load_method, parse
+from benchmark.data.named import load_dataset
 from benchmark.errors import BenchmarkError, raise_unknown
 from benchmark.files import write_text
 from benchmark.registry import BIASES, DATASETS, METHODS, Registry
@@ -74,7 +75,7 @@ def kind_of(name: str, suite: paths.SuitePaths) -> str:
     """
     kinds = [kind for kind, registry in KINDS.items() if name in registry]
     if not kinds:  # another configuration of something registered is known by its file alone
-        files = {"method": suite.method_yaml(name), "bias": paths.bias_yaml(name)}
+        files = {"method": suite.method_yaml(name), "bias": paths.bias_yaml(name), "dataset": paths.dataset_yaml(name)}
         kinds = [kind for kind, file in files.items() if file.is_file()]
     if not kinds:
         known = [each for registry in KINDS.values() for each in registry]
@@ -102,7 +103,7 @@ def settings_file(kind: str, name: str, suite: paths.SuitePaths) -> Change:
         elif kind == "bias":
             load_bias(path)
         else:
-            load(registry.get(name).Settings, path)
+            load_dataset(name)
         return Change(path, text, text)
     model = registry.get(name).Settings
     header = f"{name}, from {registry.entry(name).origin}. Written by `python -m benchmark add {name}`."

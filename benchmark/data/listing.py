@@ -33,13 +33,21 @@ def boxes(mark: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.stack([top, left, height, width], axis=1)
 
 
+PIXELS = 1 << 22
+"""Pixels whose change is worked out at once."""
+
+
 def changes(before: UInt8, after: UInt8, mark: NDArray[np.bool_]) -> Floats:
     """How far the pixels of each mark moved on average, in full brightnesses, ``[N]``; NaN without a mark."""
-    row, down, along = np.nonzero(mark)
-    moved = np.abs(after[row, down, along].astype(np.int16) - before[row, down, along]).mean(axis=-1)
-    count = np.bincount(row, minlength=len(mark))
-    with np.errstate(invalid="ignore"):
-        mean: Floats = np.bincount(row, moved, len(mark)) / count / 255
+    mean = np.full(len(mark), np.nan)
+    step = max(1, PIXELS // mark[0].size)
+    for start in range(0, len(mark), step):
+        part = slice(start, start + step)
+        row, down, along = np.nonzero(mark[part])
+        moved = np.abs(after[part][row, down, along].astype(np.int16) - before[part][row, down, along]).mean(axis=-1)
+        count = np.bincount(row, minlength=len(mark[part]))
+        total = np.bincount(row, moved, len(count))
+        np.divide(total, count * 255, out=mean[part], where=count > 0)
     return mean
 
 

@@ -127,9 +127,9 @@ class Manifest(ImageFiles):
                     do="Mend it, or translate it in the setting splits.",
                 )
         external, keep = set(s.sources_external), set(s.sources) or known
-        drawn = [""] * count if s.splits_from == "draw" else splits
+        drawn = [name if name == EXTERNAL or s.splits_from == "csv" else "" for name in splits]
         kinds = [s.mask_kinds.get(name, name) for name in columns.get("mask_kind", [""] * count)]
-        return [
+        records = [
             Record(
                 file=file,
                 label=label,
@@ -150,6 +150,8 @@ class Manifest(ImageFiles):
             )
             if source in keep
         ]
+        refuse_shared(records, s.csv)
+        return records
 
     def known(self, folder: Path) -> dict[str, str]:
         """File to SHA-256, as they were when fetched."""
@@ -187,3 +189,20 @@ class Manifest(ImageFiles):
 def named_files(records: Iterable[Record]) -> list[str]:
     """Every image and mask."""
     return [name for record in records for name in (record.file, record.mask) if name]
+
+
+def refuse_shared(records: Iterable[Record], table: str) -> None:
+    """Refuses a source that is in the external test and elsewhere: it would be no hospital that training never saw.
+
+    Raises:
+        BenchmarkError: Naming the source.
+    """
+    records = list(records)
+    outside = {record.source for record in records if record.split == EXTERNAL}
+    inside = {record.source for record in records if record.split != EXTERNAL}
+    if shared := sorted(outside & inside):
+        raise BenchmarkError(
+            f"source {shared[0]!r} of {table} is in the external test and in other splits",
+            expected="sources that training never saw",
+            do="Name it in sources_external, or give its external images another split or source.",
+        )

@@ -62,12 +62,12 @@ def counts(index, selection):
     ],
 )
 def test_as_many_images_are_kept_as_the_share_allows(own, other, share, expected):
-    assert sizes(own, other, share) == expected
+    assert tuple(sizes([own, other], [share, 1 - share])) == expected
 
 
 @given(st.integers(0, 500), st.integers(0, 500), st.floats(0.01, 0.99))
 def test_the_share_is_met_to_within_an_image_and_one_side_is_used_up(own, other, share):
-    first, second = sizes(own, other, share)
+    first, second = sizes([own, other], [share, 1 - share])
     assert 0 <= first <= own
     assert 0 <= second <= other
     assert abs(first - share * (first + second)) <= 1
@@ -107,6 +107,27 @@ def test_several_sources_may_speak_for_a_class():
     assert named.count((0, "c")) == 6
     assert named.count((1, "c")) == 12
     assert named.count((1, "a")) + named.count((1, "b")) == 3
+
+
+def test_of_three_classes_each_other_one_has_its_part_and_the_scarcest_decides():
+    there = {0: (30, 6, 300), 1: (8, 30, 8), 2: (300, 30, 300)}  # by hand: from a, b and c
+    index = index_of(
+        *(
+            (split, name, label, count)
+            for split in ("train", "val", "test")
+            for label, row in there.items()
+            for name, count in zip("abc", row, strict=True)
+        )
+    )
+    subsets = plan(index, source(0.5, {"a": 0, "b": 1, "c": 2}))
+
+    def table(name):
+        rows = subsets[name].rows
+        return [[int(((index.source == s) & (index.label == k))[rows].sum()) for s in "abc"] for k in range(3)]
+
+    assert table("iid") == [[12, 6, 6], [8, 16, 8], [30, 30, 60]]
+    assert table("ood") == [[6, 6, 6], [8, 8, 8], [30, 30, 30]]
+    assert table("deceiving") == [[0, 6, 6], [8, 0, 8], [30, 30, 0]]
 
 
 def test_where_a_class_has_one_side_only_there_is_no_ood_and_no_deceiving_test():

@@ -75,7 +75,8 @@ def test_fetching_again_sees_a_changed_image_and_packing_refuses_it_before(folde
 
 
 def test_words_for_splits_are_translated(folder: Path) -> None:
-    pictures(folder, 20, splits=("train", "train", "val", "test_id", "test_ext"))
+    rows = pictures(folder, 20, splits=("train", "train", "val", "test_id", "test_ext"))
+    write_table(folder, [{**each, "source": "far" if each["split"] == "test_ext" else "near"} for each in rows])
     with pytest.raises(BenchmarkError, match=r"got 'test_id'; expected train, val, test, external or nothing"):
         fetched(folder)
     dataset, raw = fetched(folder, splits={"test_id": "test", "test_ext": "external"})
@@ -97,6 +98,23 @@ def test_a_source_is_the_external_test_and_the_rest_is_drawn_by_patient(folder: 
     assert [homes[unit] for unit in index.unit.tolist()] == index.split.tolist()
     drawn = Counter(home for unit, home in homes.items() if unit.startswith("p"))
     assert drawn == {"train": 21, "val": 3, "test": 6}  # 30 patients: 0.1 and 0.2 of them
+
+
+def test_what_the_table_calls_external_stays_so_when_the_rest_is_drawn(folder: Path) -> None:
+    rows = pictures(folder, 40, splits=("train", "external"))
+    write_table(folder, [{**each, "source": "far" if each["split"] == "external" else "near"} for each in rows])
+    dataset, raw = fetched(folder, splits_from="draw")
+    index = dataset.index(raw)
+    assert set(index.source[index.split == "external"].tolist()) == {"far"}
+    assert (index.split == "external").sum() == 20
+
+
+def test_a_source_in_the_external_test_and_in_training_is_refused(folder: Path) -> None:
+    pictures(folder, 20, splits=("train", "train", "val", "test", "external"))
+    with pytest.raises(
+        BenchmarkError, match=r"source 'here' of index\.csv is in the external test and in other splits"
+    ):
+        fetched(folder)
 
 
 def test_only_the_chosen_sources_are_kept(folder: Path) -> None:

@@ -83,7 +83,7 @@ def test_who_stops_a_fetch_need_not_wait_for_a_silent_server(place: Place, serve
     process = start(place)
     wait_for(place.cache / "a.bin.part", half)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=5)
+    process.communicate(timeout=15)
     assert process.returncode != 0
     assert place.raw == {} and place.kept["a.bin.part"] == CONTENT[:half]
 
