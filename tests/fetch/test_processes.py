@@ -41,6 +41,7 @@ def start(place: Place, folder: str = "raw", most: int | None = None) -> "subpro
     """A process that fetches; ``most``: the bytes that a file of it may have."""
 
     def limit() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it, and so would its children
         if most:
             resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
