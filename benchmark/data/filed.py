@@ -6,11 +6,9 @@ Images are sorted by id. Which images there are, their splits and their masks ar
 
 from __future__ import annotations
 
-import os
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, ClassVar, Literal
@@ -25,6 +23,7 @@ from benchmark.data.downloaded import Downloaded
 from benchmark.data.inside import Inside
 from benchmark.data.records import Record, check_records, check_splits
 from benchmark.data.splits import Split, split_units
+from benchmark.data.threads import in_threads
 from benchmark.errors import BenchmarkError
 from benchmark.seeding import Draws
 
@@ -137,7 +136,7 @@ class ImageFiles(Dataset):
             ready = plan.predicted.get(record.id)
             mask[row] = self.fitted_mask(root, record, pixels.shape[:2]) if ready is None else ready
 
-        in_threads(fill, len(records))
+        in_threads(fill, range(len(records)))
         return image, mask
 
     def fitted_mask(self, root: Path, record: Record, shape: tuple[int, int]) -> UInt8:
@@ -198,7 +197,7 @@ class ImageFiles(Dataset):
                 mask = self.fitted_mask(root, records[row], self.image_shape(root, records[row]))
                 good[row] = bool(mask.any() and not mask.all())
 
-        in_threads(look, len(records))
+        in_threads(look, range(len(records)))
         return good
 
     def predict(self, root: Path, records: list[Record]) -> tuple[list[Record], Mapping[str, UInt8], Facts]:
@@ -215,13 +214,6 @@ class FileDataset(ImageFiles, Downloaded):
         """The data set's YAML."""
 
     settings: Settings
-
-
-def in_threads(work: Callable[[int], None], count: int) -> None:
-    """Calls ``work`` with every row; Pillow decodes without Python's lock."""
-    with ThreadPoolExecutor(min(8, len(os.sched_getaffinity(0)))) as pool:
-        for _ in pool.map(work, range(count)):
-            pass
 
 
 def order_of(records: list[Record], given: tuple[str, ...], where: str) -> tuple[str, ...]:

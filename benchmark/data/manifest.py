@@ -13,7 +13,6 @@ import hashlib
 import io
 import shutil
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Literal
 
@@ -24,6 +23,7 @@ from benchmark.data.filed import Facts, ImageFiles
 from benchmark.data.inside import Inside
 from benchmark.data.records import Record
 from benchmark.data.table import read_table
+from benchmark.data.threads import in_threads
 from benchmark.errors import BenchmarkError, raise_unknown
 from benchmark.files import sha256_file
 from benchmark.paths import DATA_ROOT, data_root
@@ -90,8 +90,7 @@ class Manifest(ImageFiles):
         shutil.copyfile(where / self.settings.csv, folder / TABLE)
         names = named_files(self.read_records(folder))
         inside.require(names, "files of the table", do="Put them there, or take their rows out.")
-        with ThreadPoolExecutor(2) as pool:
-            hashes = list(pool.map(lambda name: sha256_file(where / name), names))
+        hashes = in_threads(lambda name: sha256_file(where / name), names)
         with (folder / FILES).open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(("file", "size", "sha256"))

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from scipy.ndimage import binary_dilation
 from benchmark.api import UInt8
 from benchmark.data.decode import read_picture, to_channels
 from benchmark.data.inside import Inside
+from benchmark.data.threads import in_threads
 from benchmark.errors import BenchmarkError
 
 CELLS = 32
@@ -98,9 +97,7 @@ def look_at(folder: Path, files: Sequence[str], masks: Sequence[str]) -> Look:
         if masks[row]:
             look.mask[row] = look_at_mask(look, row, folder, inside, masks[row])
 
-    with ThreadPoolExecutor(min(8, len(os.sched_getaffinity(0)))) as pool:
-        for _ in pool.map(fill, range(len(files))):
-            pass
+    in_threads(fill, range(len(files)))
     return look
 
 
