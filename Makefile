@@ -3,7 +3,7 @@ LOCK := $(wildcard requirements/*.txt) requirements/install.sh pyproject.toml
 RUN := DVC_NO_ANALYTICS=1 PATH="$(CURDIR)/.venv/bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: setup repro test lint type bench fresh clean help
+.PHONY: setup repro test lint type bench bench-stats coverage-stats fresh clean help
 
 setup: .venv/installed ## Install the locked packages into .venv (PYTHON=python3.12 names the interpreter)
 
@@ -25,6 +25,12 @@ type: setup ## Check types
 bench: setup ## Measure the relevance engine: about 10 minutes (ARGS="--quick": seconds)
 	@$(RUN) python -m pipelines.bench $(ARGS)
 
+bench-stats: setup ## Measure the bootstrap beside SciPy's: about 3 minutes
+	@$(RUN) python -m pipelines.bench_stats $(ARGS)
+
+coverage-stats: setup ## Simulate how often the intervals cover the truth: about 10 minutes
+	@$(RUN) python -m pipelines.coverage $(ARGS)
+
 fresh: setup ## Check that the committed results belong to the committed code
 	@$(RUN) python -m pipelines.fresh
 
@@ -33,4 +39,4 @@ clean: ## Remove data/, runs/ and all caches; results/ stays
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -97,6 +97,12 @@ class SuitePaths:
         return Path("pipelines") / self.name / "claims.yaml"
 
     @property
+    def scoring_yaml(self) -> Path:
+        """What is computed of every trained model: a suite's own file comes before the shared one."""
+        own = Path("pipelines") / self.name / "scoring.yaml"
+        return own if own.is_file() else CONFIGS / "scoring.yaml"
+
+    @property
     def results(self) -> Path:
         return RESULTS / self.name
 
@@ -115,6 +121,11 @@ class SuitePaths:
     def code(self, method: str) -> Path:
         """Hash of the code of one configuration of a method."""
         return RUNS / "code" / self.name / f"{check_name('method', method)}.json"
+
+    @property
+    def scoring_code(self) -> Path:
+        """Hash of the code that decides scores."""
+        return RUNS / "code" / "scoring" / f"{self.name}.json"
 
     def work(self, cell: Cell) -> Path:
         """Unfinished trainings: outside of DVC's outputs, which DVC deletes before a stage."""

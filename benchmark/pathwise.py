@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from benchmark.api import Floats
 from benchmark.errors import BenchmarkError
-from benchmark.scoring import heatmaps
+from benchmark.scoring.models import heatmaps
 
 ALL_LAYERS = "all"
 EXPLAINER = "lrp_epsilon"

@@ -6,27 +6,27 @@ on the same images share them too; other images (``external``) have a stream of 
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmark.api import Floats, Score
+from benchmark.api import SCORE_COLUMNS, Score
 from benchmark.cell import Cell
+from benchmark.comparisons import COMPARISON_COLUMNS, Compared, ComparisonRow, comparison_rows
 from benchmark.errors import BenchmarkError
-from benchmark.files import write_text
-from benchmark.predictions import COLUMNS, Predictions, image_sets
-from benchmark.seeding import numpy_stream
-from benchmark.stats.bootstrap import resample_counts
+from benchmark.predictions import COLUMNS, Predictions
+from benchmark.rankings import AGREEMENT_COLUMNS, AgreementRow, agreement_rows
+from benchmark.scoring.settings import suffix
 from benchmark.stats.compare import Difference, holm
-from benchmark.stats.tracks import Key, Track, Weights, differences, tracks_of
-
-Row = TypeVar("Row")
+from benchmark.stats.track import Track
+from benchmark.stats.tracks import Key, differences, tracks_of
+from benchmark.stats.weights import draw_weights
+from benchmark.tables import write_csv
+from benchmark.verdicts import GUARD_COLUMNS, GuardRow, guard_rows
 
 
 @dataclass(frozen=True)
@@ -64,19 +64,44 @@ class SummaryRow:
 SUMMARY_COLUMNS = tuple(field.name for field in fields(SummaryRow))
 
 
+class Summarised(NamedTuple):
+    """All tables of a suite."""
+
+    scores: list[Score]
+    rows: list[SummaryRow]
+    comparisons: list[ComparisonRow]
+    agreement: list[AgreementRow]
+    guards: list[GuardRow]
+
+    def write(self, folder: Path) -> None:
+        """Writes the tables into a results folder."""
+        write_csv(folder / "scores.csv", self.scores, SCORE_COLUMNS)
+        write_csv(folder / "summary.csv", self.rows, SUMMARY_COLUMNS)
+        write_csv(folder / "comparisons.csv", self.comparisons, COMPARISON_COLUMNS)
+        write_csv(folder / "agreement.csv", self.agreement, AGREEMENT_COLUMNS)
+        write_csv(folder / "guards.csv", self.guards, GUARD_COLUMNS)
+
+
 def summarise(
-    predictions: Mapping[Cell, Predictions], *, reference: str = "erm", draws: int = 2000, seed: int = 0
-) -> tuple[list[Score], list[SummaryRow]]:
+    predictions: Mapping[Cell, Predictions],
+    *,
+    reference: str = "erm",
+    explained: Set[Cell] = frozenset(),
+    draws: int = 2000,
+    seed: int = 0,
+) -> Summarised:
     """Scores every cell and compares the methods of each task with its reference.
 
     Args:
         predictions: The cells, in the order of the table.
         reference: The method that the others are compared with; a task without it gets no differences.
+        explained: The cells whose methods are trained through an explainer, or blank their input's background: the
+            rankings are compared without them, too.
         draws: Number of bootstrap draws, at least 2.
         seed: Of the bootstrap.
 
     Returns:
-        Rows of ``scores.csv`` and of ``summary.csv``.
+        Rows of ``scores.csv``, ``summary.csv``, ``comparisons.csv``, ``agreement.csv`` and ``guards.csv``.
 
     Raises:
         BenchmarkError: If cells of one task hold other variants, images or seeds than the reference, a cell has no
@@ -84,13 +109,16 @@ def summarise(
     """
     scores: dict[Cell, list[Score]] = {}
     rows: dict[Cell, list[SummaryRow]] = {}
+    comparisons: list[ComparisonRow] = []
+    agreement: list[AgreementRow] = []
+    guards: list[GuardRow] = []
     for task in dict.fromkeys(cell.task for cell in predictions):
         cells = {cell: stored for cell, stored in predictions.items() if cell.task == task}
         first = next((cell for cell in cells if cell.method == reference), next(iter(cells)))
         base, paired = cells[first], first.method == reference
         for cell, stored in cells.items():
             _check(cell, stored, first, base, paired=paired)
-        weights = _weights(base, task, draws, seed)
+        weights = draw_weights(base, task, draws, seed)
         tracks = {cell: tracks_of(stored, weights) for cell, stored in cells.items()}
         others = [cell for cell in cells if paired and cell != first]
         compared = {cell: differences(tracks[cell], tracks[first], cells[cell], weights) for cell in others}
@@ -101,7 +129,14 @@ def summarise(
                 _summary(cell, track, compared.get(cell, {}).get(key), adjusted.get((cell, key), math.nan))
                 for key, track in tracks[cell].items()
             ]
-    return [s for cell in predictions for s in scores[cell]], [r for cell in predictions for r in rows[cell]]
+        judged = {cell: guard_rows(cell, tracks[cell]) for cell in cells}
+        guards += [row for rows_ in judged.values() for row in rows_]
+        unfit = {(cell, suffix(row.explainer)) for cell, rows_ in judged.items() for row in rows_ if row.verdict}
+        if paired:
+            comparisons += comparison_rows(Compared(first, cells, tracks, compared), seed)
+            agreement += agreement_rows(tracks, explained, seed, unfit)
+    ordered = [s for cell in predictions for s in scores[cell]], [r for cell in predictions for r in rows[cell]]
+    return Summarised(*ordered, comparisons, agreement, guards)
 
 
 def _check(cell: Cell, stored: Predictions, first: Cell, base: Predictions, *, paired: bool) -> None:
@@ -130,22 +165,6 @@ def _check(cell: Cell, stored: Predictions, first: Cell, base: Predictions, *, p
         raise BenchmarkError(f"attribute 'strata' of {cell.key}", got=strata, expected=expected)
 
 
-def _weights(base: Predictions, task: str, draws: int, seed: int) -> Weights:
-    """How often each image of each variant counts in each draw.
-
-    A set of images is drawn once for all variants that show it: the first set by the stream of the task, another by a
-    stream of its own. A unit that is in two sets is drawn in each independently: the interval of a gap between
-    them is then too wide rather than too narrow.
-    """
-    weights: dict[str, Floats] = {}
-    for first, variants in image_sets(base.tested).items():
-        tested, names = base.tested[first], () if first == "iid" else (first,)
-        strata = tested.label if base.attributes.get("strata") == "label" else None
-        rng = numpy_stream(seed, "bootstrap", task, *names)
-        weights |= dict.fromkeys(variants, resample_counts(tested.unit, draws, rng, strata))
-    return weights
-
-
 def _holm_families(compared: Mapping[Cell, Mapping[Key, Difference]]) -> dict[tuple[Cell, Key], float]:
     adjusted: dict[tuple[Cell, Key], float] = {}
     for key in {key for found in compared.values() for key in found}:
@@ -171,59 +190,3 @@ def _summary(cell: Cell, track: Track, found: Difference | None, p_holm: float) 
         return SummaryRow(*names, own.value, own.low, own.high, *sizes)
     diff = found.interval
     return SummaryRow(*names, own.value, own.low, own.high, *sizes, diff.value, diff.low, diff.high, p_holm)
-
-
-# --- tables -----------------------------------------------------------------------------------------
-
-
-def write_csv(path: Path, rows: Iterable[Any], columns: Sequence[str]) -> None:
-    """Writes rows (dataclasses or mappings), atomically; floats so that they read back exactly, NaN as nothing.
-
-    Raises:
-        BenchmarkError: If a row lacks a column or has another one.
-    """
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        record = row if isinstance(row, Mapping) else asdict(row)
-        if set(record) != set(columns):
-            raise BenchmarkError(f"row of {Path(path).name}", got=sorted(record), expected=", ".join(columns))
-        writer.writerow([_field(record[column]) for column in columns])
-    write_text(path, stream.getvalue())
-
-
-def _field(value: object) -> str:
-    if isinstance(value, (float, np.floating)):
-        return "" if math.isnan(value) else repr(float(value))
-    return "" if value is None else str(value)
-
-
-def read_csv(path: Path, kind: type[Row]) -> list[Row]:
-    """Reads what :func:`write_csv` wrote from rows of one dataclass; an empty field of a number is NaN.
-
-    Args:
-        path: The file.
-        kind: A dataclass with ``str``, ``int`` and ``float`` fields, such as :class:`benchmark.api.Score`.
-
-    Raises:
-        BenchmarkError: If the columns are not the dataclass's, or a field cannot be read as its type.
-    """
-    types = get_type_hints(kind)
-    with Path(path).open(encoding="utf-8", newline="") as stream:
-        table = csv.reader(stream)
-        if (header := next(table, [])) != list(types):
-            raise BenchmarkError(f"columns of {path}", got=header, expected=", ".join(types))
-        return [kind(**_record(path, table.line_num, line, types)) for line in table]
-
-
-def _record(path: Path, number: int, line: list[str], types: Mapping[str, type]) -> dict[str, Any]:
-    if len(line) != len(types):
-        raise BenchmarkError(f"line {number} of {path}", got=f"{len(line)} fields", expected=f"{len(types)}")
-    record = {}
-    for text, (name, kind) in zip(line, types.items(), strict=True):
-        try:
-            record[name] = math.nan if kind is float and text == "" else kind(text)
-        except ValueError as error:
-            raise BenchmarkError(f"{name} in line {number} of {path}", got=text, expected=f"{kind.__name__}") from error
-    return record

@@ -14,7 +14,7 @@ from benchmark import __version__, paths
 from benchmark.drift import COLUMNS, KEY, compare
 from benchmark.errors import BenchmarkError
 from benchmark.files import read_json, write_json
-from benchmark.summary import write_csv
+from benchmark.tables import write_csv
 from pipelines import program
 from pipelines.report import read_rows
 

@@ -11,7 +11,7 @@ import argparse
 from benchmark import paths
 from benchmark.costs import COLUMNS, measure
 from benchmark.memory import measured_by
-from benchmark.summary import write_csv
+from benchmark.tables import write_csv
 from benchmark.training.seed import limit_threads
 from pipelines import program
 from pipelines.recipes import REFERENCE, first_pack, recipes_of, some_images

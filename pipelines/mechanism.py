@@ -21,8 +21,9 @@ from benchmark.config import load_method
 from benchmark.data.pack import read_columns
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_text
-from benchmark.scoring import choose_subset, load_model, to_tensor
-from benchmark.summary import write_csv
+from benchmark.scoring.models import load_model, to_tensor
+from benchmark.scoring.subset import choose_subset
+from benchmark.tables import write_csv
 from pipelines import mechanism_tables, program
 from pipelines.mechanism_figure import draw
 from pipelines.report import read_rows

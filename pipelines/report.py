@@ -5,15 +5,20 @@ from __future__ import annotations
 import argparse
 import csv
 from pathlib import Path
-from typing import Any
 
-from benchmark import __version__, claims, paths
-from benchmark.api import SCORE_COLUMNS
+from benchmark import claims, paths
+from benchmark.config import load
+from benchmark.explainers.conventions import trained_by_maps
 from benchmark.files import read_json, write_json
+from benchmark.metrics.sheet import METRIC_COLUMNS, metric_sheet
 from benchmark.predictions import Predictions
+from benchmark.report.describe import describe
 from benchmark.report.page import write_report
 from benchmark.report.protocol import PROTOCOL, shown
-from benchmark.summary import SUMMARY_COLUMNS, summarise, write_csv
+from benchmark.scoring.settings import Scoring, suffix
+from benchmark.slopes import SLOPE_COLUMNS, slope_rows
+from benchmark.summary import summarise
+from benchmark.tables import write_csv
 from pipelines import program
 
 
@@ -22,9 +27,22 @@ def report(arguments: argparse.Namespace) -> None:
     settings = suite.suite()
     facts = {cell: read_json(suite.facts(cell)) for cell in settings.cells()}
     predictions = {c: Predictions.read(suite.predictions(c)) for c, fact in facts.items() if "skipped" not in fact}
-    scores, summary = summarise(predictions)
-    write_csv(suite.results / "scores.csv", scores, SCORE_COLUMNS)
-    write_csv(suite.results / "summary.csv", summary, SUMMARY_COLUMNS)
+    by_maps = trained_by_maps()
+    explained = {
+        cell
+        for cell in predictions
+        if facts[cell]["trained_through"] or facts[cell]["masks_input"] or cell.method in by_maps
+    }
+    tables = summarise(predictions, explained=explained)
+    asked = load(Scoring, suite.scoring_yaml).explainers
+    tables.write(suite.results)
+    metrics = metric_sheet((row.metric for row in tables.rows), {suffix(name): name for name in asked})
+    write_csv(suite.results / "metrics.csv", metrics, METRIC_COLUMNS)
+    dials = {cell: facts[cell].get("bias_settings", {}) for cell in predictions}
+    slopes = slope_rows(
+        predictions, dials, {cell: facts[cell].get("registered_bias", cell.bias) for cell in predictions}
+    )
+    write_csv(suite.results / "slopes.csv", slopes, SLOPE_COLUMNS)
     decide_claims(suite)
     lines = [*shown(predictions), *PROTOCOL]
     write_json(suite.results / "suite.json", describe(suite.name, list(settings.seeds), list(facts.values()), lines))
@@ -43,21 +61,6 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     """The rows of a CSV file as text."""
     with path.open(newline="", encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
-
-
-def describe(suite: str, seeds: list[int], facts: list[dict[str, Any]], protocol: list[str]) -> dict[str, Any]:
-    """suite.json: what the pages need to know beside numbers."""
-    cells = [fact for fact in facts if "skipped" not in fact]
-    return {
-        "suite": suite,
-        "version": __version__,
-        "seeds": seeds,
-        "code": ", ".join(sorted({cell["code"] for cell in cells})),
-        "packages": cells[0]["packages"] if cells else {},
-        "protocol": protocol,
-        "cells": cells,
-        "skipped": [fact for fact in facts if "skipped" in fact],
-    }
 
 
 if __name__ == "__main__":

@@ -1,20 +1,23 @@
-"""Stage score: from the trained seeds of a cell to its stored predictions, heatmap scores and gallery."""
+"""Stage score: from the trained seeds of a cell to its stored predictions, scores of images and gallery."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
+from time import perf_counter
 from typing import Any
 
-from benchmark import paths, scoring, skipped
+from benchmark import paths, skipped
 from benchmark.cell import Cell
-from benchmark.config import MethodFile, load_method, read_yaml
+from benchmark.config import MethodFile, load, load_method, read_yaml
 from benchmark.data.pack import read_attributes
 from benchmark.files import read_json, write_json
 from benchmark.registry import METHODS
+from benchmark.scoring.cell import score_cell
+from benchmark.scoring.gallery import write_arrays
+from benchmark.scoring.settings import Scoring
 from benchmark.training.job import RECORD
-from benchmark.training.pool import worker_count
 from benchmark.training.seed import limit_threads
 from pipelines import program
 
@@ -25,17 +28,19 @@ def score(arguments: argparse.Namespace) -> None:
     if mark := skipped.in_folder(suite.run(cell)):
         print(mark)
         for path in (suite.predictions(cell), suite.gallery(cell)):
-            scoring.write_arrays(path, {})
+            write_arrays(path, {})
         write_json(suite.facts(cell), {**vars(cell), "skipped": {"reason": mark.reason, "do": mark.do}})
         return
-    settings = load_method(suite.method_yaml(cell.method))
+    settings, start = load_method(suite.method_yaml(cell.method)), perf_counter()
     runs = [suite.run(cell) / f"seed-{seed}" for seed in suite.suite().seeds]
-    pack, workers = paths.biased_pack(cell.task), worker_count(len(runs), len(os.sched_getaffinity(0)))
-    predictions, gallery = scoring.score_cell(runs, pack, settings.method, settings.options, workers)
-    predictions.write(suite.predictions(cell))
-    scoring.write_arrays(suite.gallery(cell), gallery)
+    pack, workers = paths.biased_pack(cell.task), len(os.sched_getaffinity(0))
+    asked = load(Scoring, suite.scoring_yaml)
+    scored = score_cell(runs, pack, settings.method, settings.options, asked, workers)
+    scored.predictions.write(suite.predictions(cell))
+    write_arrays(suite.gallery(cell), scored.gallery)
     told = facts(cell, settings, [read_json(run / RECORD) for run in runs])
-    write_json(suite.facts(cell), told | bias_facts(cell))
+    write_json(suite.facts(cell), told | bias_facts(cell) | {"not_defined": scored.not_defined})
+    print(f"scored {cell.key}: {len(runs)} seeds in {perf_counter() - start:.1f} s")
 
 
 def bias_facts(cell: Cell) -> dict[str, Any]:
@@ -47,8 +52,7 @@ def bias_facts(cell: Cell) -> dict[str, Any]:
 
 def facts(cell: Cell, settings: MethodFile, records: list[dict[str, Any]]) -> dict[str, Any]:
     """What the report says of a cell beside its numbers; the seeds of a cell share data, code and packages."""
-    method = METHODS.get(settings.method)
-    first = records[0]
+    method, first = METHODS.get(settings.method), records[0]
     return {
         "dataset": cell.dataset,
         "bias": cell.bias,

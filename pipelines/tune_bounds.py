@@ -15,13 +15,14 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from benchmark import paths, scoring
+from benchmark import paths
 from benchmark.api import Batch, Needs
 from benchmark.cell import Cell
 from benchmark.config import MethodFile, load_method
 from benchmark.data.pack import groups
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256_file, write_json
+from benchmark.scoring.models import load_model
 from benchmark.seeding import torch_stream
 from benchmark.training.data import load_tensors
 from benchmark.training.job import Job
@@ -79,7 +80,7 @@ def measure(method: Tunable, job: Job) -> dict[str, Any]:
         BenchmarkError: If the maps bound nothing.
     """
     limit_threads()
-    network = scoring.load_model(job.folder, PLAIN, {})
+    network = load_model(job.folder, PLAIN, {})
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     train = load_tensors(job.pack, "train")
     size, epoch = job.training.batch_size, job.training.epochs  # the streams of the first epoch after the training

@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 import benchmark
 
 ROOT = Path(__file__).resolve().parents[1]
-TARGETS = {"setup", "repro", "test", "lint", "type", "bench", "fresh", "clean", "help"}
+TARGETS = {"setup", "repro", "test", "lint", "type", "bench", "bench-stats", "coverage-stats", "fresh", "clean", "help"}
 ENTRY = re.compile(
     r"^(?P<pin>[a-z0-9][^\s;]*)(?: ; (?P<marker>[^\\\n]+?))?(?P<hashes>(?: \\\n {4}--hash=sha256:[0-9a-f]{64})*)$", re.M
 )
@@ -113,7 +113,7 @@ def rules() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     lines: list[str] = []
     for line in read("Makefile").splitlines():
-        if match := re.match(r"([a-z./]+):(?!=)", line):
+        if match := re.match(r"([a-z./-]+):(?!=)", line):
             lines = found.setdefault(match[1], [])
         elif line.startswith("\t"):
             lines.append(line)
@@ -133,13 +133,13 @@ def test_every_target_is_short_phony_and_explained() -> None:
     assert all(len(lines) <= 2 for lines in found.values())
     assert set(re.search(r"^\.PHONY: (.*)", read("Makefile"), re.M)[1].split()) == TARGETS
     shown = make(ROOT).stdout
-    told = dict(re.findall(r"^make (\w+) +(\S.*)$", shown, re.M))
+    told = dict(re.findall(r"^make ([\w-]+) +(\S.*)$", shown, re.M))
     assert told.keys() == TARGETS
 
 
 def test_the_readme_names_real_targets() -> None:
     blocks = re.findall(r"^```\w*\n(.*?)^```", read("README.md"), re.M | re.S)
-    named = {target for block in blocks for target in re.findall(r"\bmake ([a-z]+)", block)}
+    named = {target for block in blocks for target in re.findall(r"\bmake ([a-z-]+)", block)}
     assert {"repro", "test"} <= named
     assert named <= TARGETS
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmark.cli import add, check_data, listing, preview, scaffold
+from benchmark.cli import add, check_data, listing, power, preview, scaffold
 from benchmark.errors import BenchmarkError
 
-DESCRIPTION = "Lists what there is, adds to a suite, shows biases, checks data, and starts a package of your own."
-COMMANDS = {"list": listing, "add": add, "preview": preview, "check-data": check_data, "new-method": scaffold}
+DESCRIPTION = (
+    "Lists what there is, adds to a suite, shows biases, checks data, plans seeds, and starts a package of your own."
+)
+COMMANDS = {
+    "list": listing,
+    "add": add,
+    "preview": preview,
+    "check-data": check_data,
+    "power": power,
+    "new-method": scaffold,
+}
 
 
 def parser() -> argparse.ArgumentParser:

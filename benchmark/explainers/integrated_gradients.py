@@ -11,6 +11,9 @@ from __future__ import annotations
 from captum.attr import IntegratedGradients
 from torch import Tensor, nn
 
+from benchmark.explainers.chunk import rows
+from benchmark.explainers.frozen import frozen
+
 STEPS = 20
 
 
@@ -20,7 +23,8 @@ def explain(model: nn.Module, image: Tensor, target: Tensor) -> Tensor:
     Source:
         Sundararajan et al. 2017, "Axiomatic attribution for deep networks", eq. 1; captum, 20 Gauss-Legendre points.
     """
-    relevance: Tensor = IntegratedGradients(model).attribute(
-        image, baselines=0.0, target=target, n_steps=STEPS, internal_batch_size=500
-    )
+    with frozen(model):
+        relevance: Tensor = IntegratedGradients(model).attribute(
+            image, baselines=0.0, target=target, n_steps=STEPS, internal_batch_size=rows(image)
+        )
     return relevance.detach()

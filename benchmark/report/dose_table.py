@@ -48,8 +48,33 @@ def dose_section(study: Study, *, own: bool) -> DoseSection:
 
 
 def dose_tables(study: Study) -> list[Table]:
-    """One table a series: a row for each method at each dose."""
-    return [_table(study, series) for series in study.series]
+    """One table a series: a row for each method at each dose; then the slopes, where they are there."""
+    return [_table(study, series) for series in study.series] + ([_slopes(study)] if study.results.slopes else [])
+
+
+def _slopes(study: Study) -> Table:
+    """Dose and response in one number: the slope of each method along each dial."""
+    found = {(slope.method, slope.dial, slope.variant): slope for slope in study.results.slopes}
+    columns = list(dict.fromkeys((slope.dial, slope.variant) for slope in study.results.slopes))
+    rows = []
+    for method in study.methods:
+        entries = []
+        for column in columns:
+            slope = found.get((method, *column))
+            entries.append(
+                undefined("fewer than three doses")
+                if slope is None
+                else estimate(slope.value, slope.low, slope.high, reason=NO_VALUE)
+            )
+        rows.append(Row((method,), entries))
+    heads = [Head("Method"), *(Head(variant, f"By {dial}") for dial, variant in columns)]
+    table = Table("dose-slopes", "Dose-response slope of accuracy (0: the dose does not matter)", heads, rows)
+    table.notes = [
+        "Least squares over the doses of the tables above: the change of accuracy from dose 0 to dose 1 along the "
+        "line. The 95 % interval covers test units, which all doses share, and seeds. The response need not be a "
+        "line: see the figure."
+    ]
+    return table
 
 
 def told(study: Study) -> str:

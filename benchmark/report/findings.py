@@ -27,6 +27,8 @@ def _sentence(task: Task, method: str) -> str:
     if not task.shift:
         return f"{method}: not decided, for iid is the only variant."
     gap, where = find(task, method, task.shift, "accuracy_gap"), SHIFTS[task.shift]
+    if gap is not None and gap.value == 0 and gap.low is None:
+        return f"{method} loses nothing {where}: the same score in every seed, and no variance to make an interval of."
     if gap is None or gap.value is None or gap.low is None or gap.high is None:
         return f"{method}: not decided, for the gap iid {MINUS} {task.shift} has no interval."
     accuracy = _accuracy(task, method)

@@ -8,7 +8,7 @@ from benchmark.report.access import by_access, peers
 from benchmark.report.numbers import MINUS, Entry, estimate, undefined
 from benchmark.report.records import Results, Run, Summary, Task
 from benchmark.report.tables import NO_ROW, NO_VALUE, Head, Row, Table
-from benchmark.report.words import REFERENCE, metric_words
+from benchmark.report.words import GREY, REFERENCE, UNFIT, metric_words
 
 LEVEL = 0.05
 Column = tuple[str | None, str, str, str]
@@ -53,7 +53,9 @@ def best_method(task: Task, variant: str | None, metric: str, among: list[str] |
         return None
     top = max(known, key=lambda method: sign * (known[method].value or 0.0))
     run = next(run for run in task.runs if run.cell.method == top)
-    if words.explainer is not None and (run.trained_through == words.explainer or run.masks_input):
+    if words.explainer is not None and (
+        run.trained_through == words.explainer or run.masks_input or (top, words.explainer) in task.unfit
+    ):
         return None
     others = {method: row for method, row in known.items() if method != top}
     if top == REFERENCE:
@@ -80,7 +82,9 @@ def _entry(run: Run, task: Task, variant: str | None, metric: str) -> Entry:
     mark = ""
     if words.explainer is not None:
         mark = "‡" if run.masks_input else "†" if run.trained_through == words.explainer else ""
-    entry = estimate(row.value, row.low, row.high, reason=NO_VALUE, bounded=words.bounded, mark=mark)
+    unfit = words.explainer is not None and (method, words.explainer) in task.unfit
+    entry = estimate(row.value, row.low, row.high, reason=NO_VALUE, bounded=words.bounded, mark=mark + GREY * unfit)
+    entry = replace(entry, tone=UNFIT if unfit else "")
     return replace(entry, best=best_method(task, variant, metric, peers(task, run.needs)) == method)
 
 
@@ -128,9 +132,13 @@ def _notes(task: Task, results: Results, rows: list[Row]) -> list[str]:
             "its interval is not paired, and part of it may be that the images there are harder or easier."
         )
     entries = [entry for row in rows for entry in row.entries]
-    if any(entry.mark == "‡" for entry in entries):
+    if any(GREY in entry.mark for entry in entries):
+        notes.append(
+            f"Grey, {GREY}: the explainer failed a check on this method, so the value decides nothing (below)."
+        )
+    if any("‡" in entry.mark for entry in entries):
         notes.append("‡ The method blanks the background of its input: a low value is by design and proves nothing.")
-    if any(entry.mark == "†" for entry in entries):
+    if any("†" in entry.mark for entry in entries):
         notes.append("† The method is trained through this explainer: a low value proves nothing by itself.")
     same = "Methods that see more are listed below those that see less, and compared only with their like. "
     bold = f"Bold: best of those that see the same, with a Holm-adjusted p below {LEVEL} against {REFERENCE} and an "

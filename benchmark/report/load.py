@@ -11,9 +11,11 @@ from benchmark.errors import BenchmarkError
 from benchmark.files import read_json
 from benchmark.report.access import by_access
 from benchmark.report.costs import read_costs
+from benchmark.report.measures import Agreement, Comparison, Slope, Verdict
 from benchmark.report.records import Results, Run, Skip, Task
 from benchmark.report.rows import missing, read_claims, read_scores, read_summary
 from benchmark.report.settings import read_trials
+from benchmark.report.tidy import read, read_measures
 
 T = TypeVar("T")
 
@@ -37,6 +39,9 @@ def load(folder: Path) -> Results:
     read_scores(folder / "scores.csv", tasks)
     for task in tasks.values():
         task.trials = read_trials(folder.parent, folder.name, task)
+    for row in read(folder / "guards.csv", Verdict):
+        if row.verdict and (key := f"{row.dataset}-{row.bias}") in tasks:
+            tasks[key].unfit[row.method, row.explainer] = row.verdict
     return Results(
         folder=folder,
         suite=_get(suite, "suite", str, name),
@@ -48,6 +53,10 @@ def load(folder: Path) -> Results:
         tasks=list(tasks.values()),
         claims=read_claims(folder / "claims.csv"),
         skipped=skipped,
+        measures=read_measures(folder),
+        comparisons=list(read(folder / "comparisons.csv", Comparison)),
+        agreement=list(read(folder / "agreement.csv", Agreement)),
+        slopes=list(read(folder / "slopes.csv", Slope)),
         costs=read_costs(folder / "costs.csv", {run.cell.method for task in tasks.values() for run in task.runs}),
     )
 
@@ -128,6 +137,7 @@ def _run(entry: Any, where: str) -> Run:
         code=_optional(entry, "code", where) or "",
         registered_bias=_optional(entry, "registered_bias", where) or "",
         bias_settings=_get({"bias_settings": {}} | entry, "bias_settings", dict, where),
+        not_defined=_get({"not_defined": {}} | entry, "not_defined", dict, where),
     )
 
 

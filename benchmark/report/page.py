@@ -9,11 +9,13 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from benchmark.files import atomic_path, write_text
+from benchmark.report.compared import agreement_table, comparison_table
 from benchmark.report.costs import costs_table
 from benchmark.report.dose import study_for
 from benchmark.report.dose_figure import MARKS as DOSE_MARKS
 from benchmark.report.dose_figure import draw_dose
 from benchmark.report.dose_table import dose_section
+from benchmark.report.families import GROUPS, family_tables
 from benchmark.report.figure import MARKS, NARROW, draw, wide
 from benchmark.report.findings import sentences
 from benchmark.report.gallery import Gallery, Sheet, read_gallery, read_sheet
@@ -45,6 +47,7 @@ class Section:
     sentences: list[str]
     headline: Table
     seeds: Table
+    chapters: dict[str, list[Table]]
     metrics: list[Table]
     settings: Table | None
     training: Table
@@ -95,7 +98,8 @@ def _section(results: Results, task: Task) -> Section:
         sentences=sentences(task),
         headline=headline(task, results),
         seeds=seed_table(task),
-        metrics=metric_tables(task),
+        chapters=chapters(results, task),
+        metrics=metric_tables(task, elsewhere(results, task)),
         settings=settings_table(task, task.trials) if task.trials else None,
         training=training_table(task),
         wide=draw(task, wide(task)),
@@ -103,6 +107,23 @@ def _section(results: Results, task: Task) -> Section:
         sheet=read_sheet(results.folder, task),
         gallery=read_gallery(results.folder, task),
     )
+
+
+def chapters(results: Results, task: Task) -> dict[str, list[Table]]:
+    """The tables of the other families, of the tests and of the rankings, under their titles."""
+    told = family_tables(task, results.measures)
+    more = {
+        "Every test": comparison_table(task, results.comparisons),
+        "Do the measures agree?": agreement_table(task, results.agreement),
+    }
+    return told | {title: [table] for title, table in more.items() if table is not None}
+
+
+def elsewhere(results: Results, task: Task) -> set[str]:
+    """The metrics that a chapter shows."""
+    families = {name for name, measure in results.measures.items() if measure.family in ("attribution", "behaviour")}
+    guards = {name for name, measure in results.measures.items() if measure.base in ("faithfulness", "randomisation")}
+    return families | guards | {name for _, variant, name in task.summary if variant == GROUPS}
 
 
 def _copy_sheets(folder: Path, out: Path, sections: list[Section]) -> list[Path]:

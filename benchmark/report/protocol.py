@@ -12,9 +12,10 @@ PROTOCOL = (
     "The epoch is chosen by the method's own training objective on the validation images, which carry the training's "
     "bias: no method is tuned or stopped on ood, deceiving or external images.",
     "Intervals are 95 % and cover new test units and new training seeds: bootstrap variance over units plus variance "
-    "over seeds, t quantile with Satterthwaite degrees of freedom.",
-    "Heatmap scores explain the label's logit on 100 test images drawn once; integrated gradients judge, LRP is shown "
-    "beside it because methods were trained through it.",
+    "over seeds, t quantile with degrees of freedom between those of seeds and units.",
+    "Heatmap scores explain the label's logit on test images drawn once. Integrated gradients judge, because no method "
+    "was trained through them; beside them stand LRP, which the ISNets are trained through, and other explainers. One "
+    "that fails its own checks on a method is grey there and decides nothing.",
 )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmark.cell import Cell
+from benchmark.report.measures import Agreement, Comparison, Measure, Slope
 from benchmark.report.words import SHIFTS, VARIANTS
 
 
@@ -28,6 +29,7 @@ class Run:
     code: str = ""
     registered_bias: str = ""
     bias_settings: Mapping[str, object] = field(default_factory=dict)
+    not_defined: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class Task:
         summary: By method, variant and metric.
         scores: Value by method, seed, variant and metric.
         trials: By method, of those whose settings were searched.
+        unfit: By method and explainer: why its maps decide nothing.
     """
 
     key: str
@@ -103,6 +106,7 @@ class Task:
     summary: dict[tuple[str, str, str], Summary] = field(default_factory=dict)
     scores: dict[tuple[str, int, str, str], float | None] = field(default_factory=dict)
     trials: dict[str, list[Trial]] = field(default_factory=dict)
+    unfit: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def methods(self) -> list[str]:
@@ -162,3 +166,7 @@ class Results:
     claims: list[Claim] | None
     costs: list[Cost] = field(default_factory=list)
     skipped: list[Skip] = field(default_factory=list)
+    measures: dict[str, Measure] = field(default_factory=dict)
+    comparisons: list[Comparison] = field(default_factory=list)
+    agreement: list[Agreement] = field(default_factory=list)
+    slopes: list[Slope] = field(default_factory=list)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -92,9 +93,9 @@ def metric_table(task: Task, metric: str) -> Table:
     return table
 
 
-def metric_tables(task: Task) -> list[Table]:
-    """All metrics of a task, gaps folded into their metric."""
-    names = task.metrics()
+def metric_tables(task: Task, elsewhere: Set[str] = frozenset()) -> list[Table]:
+    """All metrics of a task, gaps folded into their metric, but for those that stand in other tables."""
+    names = task.metrics() - elsewhere
     folded = {name for name in names if name.endswith(GAP) and name.removesuffix(GAP) in names}
     return [metric_table(task, name) for name in in_order(names - folded, METRICS)]
 

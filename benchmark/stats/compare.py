@@ -73,7 +73,8 @@ def holm(p: Floats) -> Floats:
     """Holm's adjusted p-values of one family: ``max_{j<=i} (M - j + 1) p_(j)``, at most 1.
 
     Args:
-        p: ``[M]`` in [0, 1]; a NaN is no member of the family and stays NaN.
+        p: ``[M]`` in [0, 1]; a NaN counts as a member that is not rejected, and stays NaN: a family that is fixed in
+            advance does not shrink where data happen to have no variance.
 
     Returns:
         ``[M]`` in [0, 1].
@@ -84,7 +85,7 @@ def holm(p: Floats) -> Floats:
     p = np.asarray(p, float)
     # Four lines of our own: statsmodels' `multipletests` collects garbage in every call (70 ms).
     order = np.argsort(p, kind="stable")[: np.count_nonzero(~np.isnan(p))]
-    factor = np.arange(len(order), 0, -1)
+    factor = len(p) - np.arange(len(order))
     adjusted: Floats = np.full(p.shape, np.nan)
     adjusted[order] = np.minimum(1, np.maximum.accumulate(factor * p[order]))
     return adjusted

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.stats import t as student
 from statsmodels.stats.proportion import proportion_confint
 
-from benchmark.api import Floats
+from benchmark.api import Floats, Ints
 from benchmark.errors import BenchmarkError
 
 ROUNDING = 1e-12
@@ -54,7 +54,7 @@ def variance_sum(
 ) -> Interval:
     """The interval of a seed mean over new units and new trainings.
 
-    ``df = (Vu + Vs)² / (Vu² / (n_units - 1) + Vs² / (S - 1))``; with one seed only ``Vu`` counts, and the
+    The t quantile has the :func:`degrees_of_freedom` of the two; with one seed only ``Vu`` counts, and the
     interval speaks of this checkpoint alone. Without any variance (all images right for all seeds) a value in
     [0, 1] gets Wilson's interval with ``n_units`` trials; in another range bounds are not defined.
 
@@ -70,7 +70,7 @@ def variance_sum(
         BenchmarkError: If there is no seed, there are fewer than 2 draws, or the level is not in (0, 1).
 
     Source:
-        Satterthwaite 1946, An approximate distribution of estimates of variance components; Wilson 1927.
+        Cochran and Cox 1957 for two sources of variance (see :func:`degrees_of_freedom`); Wilson 1927.
     """
     values, draws = np.asarray(values, float), np.asarray(draws, float)
     _check(values, level)
@@ -92,8 +92,31 @@ def variance_sum(
         below, above = proportion_confint(value * n_units, n_units, alpha=1 - level, method="wilson")
         bounds = min(value, max(low, float(below))), max(value, min(high, float(above)))  # rounding at 0 and 1
         return Interval(value, *bounds, 0.0, np.nan, "no variance: Wilson's interval")
-    spread = of_units**2 / (n_units - 1) + (of_seeds**2 / (seeds - 1) if seeds > 1 else 0.0)
-    return _student(value, of_units + of_seeds, (of_units + of_seeds) ** 2 / spread, level, low, high)
+    df = degrees_of_freedom(of_units, n_units, of_seeds, seeds) if seeds > 1 else n_units - 1
+    return _student(value, of_units + of_seeds, float(df), level, low, high)
+
+
+def degrees_of_freedom(
+    of_units: Floats | float, n_units: Floats | Ints | int, of_seeds: Floats | float, seeds: Floats | Ints | int
+) -> Floats:
+    """``(Vu + Vs) / (Vu / (n_units - 1) + Vs / (S - 1))``: of a sum of two variances, between those of its parts.
+
+    Satterthwaite's formula has squares in the place of each ``V``. With few seeds that make up most of the variance it
+    gives too many: a small ``s²`` makes the width and the quantile too small at once. This one weighs what is still
+    unknown by variance, not by its square. To first order in 1 / df it gives the quantile of Cochran and Cox, the mean
+    of both parts' t quantiles weighted by their variances.
+
+    Args:
+        of_units: ``Vu``, variance of the seed mean over test units.
+        n_units: Number of units, at least 2.
+        of_seeds: ``Vs``, variance between seeds ÷ their number.
+        seeds: Number of seeds ``S``, at least 2.
+
+    Source:
+        Satterthwaite 1946, deviated from as said; Cochran and Cox, Experimental Designs, 1957, section 4.14. What both
+        forms cover is in docs/statistics.md.
+    """
+    return np.asarray((of_units + of_seeds) / (of_units / (n_units - 1) + of_seeds / (seeds - 1)))
 
 
 def seeds_only(values: Floats, *, level: float = 0.95, low: float = -np.inf, high: float = np.inf) -> Interval:

@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from benchmark import paths, scoring, skipped
+from benchmark import paths, skipped
 from benchmark.api import Needs
 from benchmark.cell import Cell
 from benchmark.config import load_method
@@ -19,6 +19,7 @@ from benchmark.data.pack import groups, read_attributes
 from benchmark.errors import BenchmarkError
 from benchmark.files import read_json, sha256_file, write_json
 from benchmark.registry import METHODS
+from benchmark.scoring.models import load_model
 from benchmark.training.data import BALANCED, Tensors, all_logits, load_tensors
 from benchmark.training.job import Job
 from benchmark.training.pool import train_seeds
@@ -168,7 +169,7 @@ def scored(trial: Trial, needs: Needs, sets: dict[str, Tensors]) -> Scored:
     """The scores of one trial; NaN with a reason where its training failed or its logits are not finite."""
     images, error = len(sets[VAL]), trial.error
     if not error:
-        model = scoring.load_model(trial.job.folder, trial.job.method, trial.job.options)
+        model = load_model(trial.job.folder, trial.job.method, trial.job.options)
         results = {name: accuracy_and_loss(model, tensors, needs) for name, tensors in sets.items()}
         accuracy, loss = results[VAL]
         balanced, _ = results[BALANCED]

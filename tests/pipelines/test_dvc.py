@@ -22,7 +22,7 @@ def cells() -> list[Cell]:
 
 def test_stage_names_are_the_product_of_the_lists(cells: list[Cell]) -> None:
     listed = run("dvc", "stage", "list", "--name-only", cwd=ROOT).split()
-    expected = {"costs", "report", "check"}
+    expected = {"score_code", "costs", "report", "check"}
     expected |= {f"{stage}@{cell.dataset}" for stage in ("dataset_code", "fetch", "pack") for cell in cells}
     expected |= {f"code@{cell.method}" for cell in cells}
     expected |= {f"inject@{cell.task}" for cell in cells}
@@ -48,6 +48,11 @@ def test_each_stage_is_a_short_program_of_its_name(stage: str) -> None:
 def test_training_depends_on_the_hash_of_its_code_and_the_hash_on_all_code_there_may_be() -> None:
     assert sorted(STAGES["code"]["deps"]) == sorted(CODE)
     assert [dep for dep in STAGES["train"]["deps"] if not dep.startswith("data/")] == STAGES["code"]["outs"]
+
+
+def test_scoring_depends_on_the_hash_of_its_code() -> None:
+    assert STAGES["score_code"]["outs"] == [str(SUITE.scoring_code)]
+    assert str(SUITE.scoring_code) in STAGES["score"]["deps"]
 
 
 def test_outputs_lie_where_the_programs_write_them(cells: list[Cell]) -> None:

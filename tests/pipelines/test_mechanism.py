@@ -18,7 +18,7 @@ from benchmark.backbone import create_classifier
 from benchmark.data.pack_write import write_columns
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_json, write_text
-from benchmark.summary import write_csv
+from benchmark.tables import write_csv
 from benchmark.training.job import RECORD
 from benchmark.training.seed import WEIGHTS
 from pipelines import mechanism, mechanism_figure, mechanism_tables

@@ -43,6 +43,7 @@ def make_project(folder: Path, datasets: tuple[str, ...]) -> None:
     methods.mkdir(parents=True)
     shutil.copy(ROOT / "pipelines/configs/methods/erm.yaml", methods)
     edit(methods / "erm.yaml", r"epochs: .*", "epochs: 1")
+    shutil.copy(ROOT / "pipelines/dose/scoring.yaml", folder / "pipelines/configs/scoring.yaml")
     (folder / "pipelines/default").mkdir()
     claims = "claims:" + "".join(CLAIM.replace("\nclaims:", "").replace("NAME", name) for name in datasets)
     (folder / "pipelines/default/claims.yaml").write_text(claims)

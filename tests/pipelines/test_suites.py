@@ -65,6 +65,10 @@ def test_each_stage_runs_its_program_at_the_root_on_this_suite(suite: paths.Suit
 def test_data_code_and_settings_come_from_where_the_programs_look(suite: paths.SuitePaths) -> None:
     stages = stages_of(suite)
     assert sorted(stages["code"]["deps"]) == sorted(CODE)
+    assert stages["score_code"]["outs"] == [str(suite.scoring_code)]
+    assert str(suite.scoring_code) in stages["score"]["deps"]
+    for stage in ("score_code", "score", "report"):
+        assert str(suite.scoring_yaml) in filled(stages[stage]["params"])
     for cell in load(Suite, ROOT / suite.params).cells():
         values = {"key": cell.key, "item.method": cell.method, "item.dataset": cell.dataset, "item.bias": cell.bias}
         deps = [str(paths.biased_pack(cell.task)), str(suite.code(cell.method))]

@@ -242,7 +242,7 @@ def test_the_default_suite_shows_the_study_beside_it_and_says_whose_it_is(result
     write_report(made)
     assert results / "figures/dose.svg" in written
     assert (results / "figures/dose.svg").read_bytes() == (made / "figures/dose.svg").read_bytes()
-    for page, last in (("report.md", "### All metrics"), ("report.html", "mnist5k-corner-metrics")):
+    for page, last in (("report.md", "### Metrics of predictions"), ("report.html", "mnist5k-corner-metrics")):
         text = (results / page).read_text()
         assert (
             text.count("These numbers are of the suite dose (results/dose): the bias corner on mnist5k, each dose its")

@@ -13,7 +13,8 @@ from benchmark.predictions import Predictions
 from benchmark.predictions import Tested as Shown  # pytest takes a name that begins with Test for tests
 from benchmark.report import write_report
 from benchmark.report.load import load
-from benchmark.summary import SUMMARY_COLUMNS, summarise, write_csv
+from benchmark.summary import SUMMARY_COLUMNS, summarise
+from benchmark.tables import write_csv
 
 MINUS = "\N{MINUS SIGN}"
 METHODS = ("erm", "isnet")
@@ -50,7 +51,7 @@ def made(request, pristine, tmp_path_factory):
     """Name, variants and folder of a suite, with its report."""
     variants, folder = SUITES[request.param], tmp_path_factory.mktemp(request.param) / "results"
     cells = {Cell("lungs", "source", method): predictions(method, variants) for method in METHODS}
-    scores, summary = summarise(cells, draws=50)
+    scores, summary, *_ = summarise(cells, draws=50)
     write_csv(folder / "scores.csv", scores, SCORE_COLUMNS)
     write_csv(folder / "summary.csv", summary, SUMMARY_COLUMNS)
     suite = json.loads((pristine / "suite.json").read_text())

@@ -6,7 +6,7 @@ from scipy import stats
 
 from benchmark.errors import BenchmarkError
 from benchmark.stats.bootstrap import resample_counts
-from benchmark.stats.interval import seeds_only, variance_sum
+from benchmark.stats.interval import degrees_of_freedom, seeds_only, variance_sum
 
 
 def two_points(spread):
@@ -14,17 +14,33 @@ def two_points(spread):
     return np.array([-1.0, 1.0]) * spread / math.sqrt(2)
 
 
-def test_satterthwaite_by_hand():
+def test_degrees_of_freedom_by_hand():
     # Vu = 0.04² = 0.0016; s² of (.70, .76, .82) = .0036, Vs = .0036/3 = .0012
-    # df = .0028² / (.0016²/100 + .0012²/2) = 7.84e-6 / (2.56e-8 + 7.2e-7) = 10.515...
+    # df = .0028 / (.0016/100 + .0012/2) = .0028 / .000616 = 4.5454...
     got = variance_sum(np.array([0.70, 0.76, 0.82]), 0.76 + two_points(0.04), 101)
     assert got.value == pytest.approx(0.76)
     assert got.se == pytest.approx(math.sqrt(0.0028))
-    assert got.df == pytest.approx(7.84e-6 / 7.456e-7)
-    # t quantile 0.975 between those of 10 (2.22814) and 11 (2.20099) degrees of freedom
-    assert 2.20099 < (got.high - got.value) / got.se < 2.22814
+    assert got.df == pytest.approx(0.0028 / 0.000616)
+    # t quantile 0.975 between those of 4 (2.77645) and 5 (2.57058) degrees of freedom
+    assert 2.57058 < (got.high - got.value) / got.se < 2.77645
     assert got.value - got.low == pytest.approx(got.high - got.value)
     assert got.reason == ""
+
+
+def test_the_quantile_is_nearly_that_of_cochran_and_cox():
+    # the mean of both parts' t quantiles, weighted by their variances
+    for seeds, tolerance in ((5, 0.03), (10, 0.005), (30, 0.0005)):
+        for share in (0.2, 0.5, 0.8):
+            df = degrees_of_freedom(1 - share, 200, share, seeds)
+            exact = share * stats.t.ppf(0.975, seeds - 1) + (1 - share) * stats.t.ppf(0.975, 199)
+            assert stats.t.ppf(0.975, df) == pytest.approx(exact, rel=tolerance)
+
+
+def test_they_lie_between_those_of_seeds_and_units_and_below_satterthwaites():
+    for share in (0.01, 0.3, 0.9):
+        df = degrees_of_freedom(1 - share, 400, share, 4)
+        assert 3 < df < 399
+        assert df < 1 / ((1 - share) ** 2 / 399 + share**2 / 3)
 
 
 def test_one_seed_counts_units_only():

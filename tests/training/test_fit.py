@@ -111,7 +111,7 @@ def test_the_first_epoch_with_the_lowest_validation_loss_is_kept(pack: Path, tmp
 
 
 def test_stored_logits_are_those_of_the_stored_weights(pack: Path, tmp_path: Path) -> None:
-    from benchmark.scoring import load_model
+    from benchmark.scoring.models import load_model
 
     folder = run_seed(pack, tmp_path / "seed-0")
     stored = Predictions.read(folder / "predictions.npz")

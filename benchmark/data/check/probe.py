@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from benchmark.api import Floats, Ints
 from benchmark.data.check.look import Look
 from benchmark.data.check.report import Probed
-from benchmark.metrics.generalization import macro_auroc
+from benchmark.metrics.ranking import macro_auroc
 from benchmark.seeding import Draws, numpy_stream
 from benchmark.stats.bootstrap import resample_counts
 
