@@ -21,6 +21,7 @@ from benchmark.data.named import load_dataset
 from benchmark.errors import BenchmarkError
 from benchmark.metrics.named import metric_named
 from benchmark.registry import METHODS
+from benchmark.scoring.settings import Scoring
 from benchmark.tune.settings import load_search
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -217,6 +218,8 @@ def test_every_shipped_settings_file_is_good(path, monkeypatch):
         assert search.strength is None or search.strength in search.space
     elif path.parent.name == "biases":
         assert load_bias(path).settings.version >= 1
+    elif path.name == "scoring.yaml":
+        assert load(Scoring, path).images >= 100
     else:
         monkeypatch.chdir(CONFIGS.parents[1])
         assert load_dataset(path.stem).settings.version >= 1

@@ -11,6 +11,7 @@ from benchmark import paths
 from benchmark.api import Dataset, Metric, NaturalBias, PlantedBias
 from benchmark.config import load, load_method, parse
 from benchmark.data.named import load_dataset
+from benchmark.explainers.conventions import EXPLAINER_FACTS
 from benchmark.registry import BIASES, BUILT_IN, DATASETS, EXPLAINERS, METHODS, METRICS
 from benchmark.seeding import Draws
 from benchmark.testing import Case, Check, parametrize_with_checks
@@ -108,11 +109,19 @@ def test_metrics_declare_range_and_direction(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EXPLAINERS)
-def test_explainers_return_signed_maps_of_the_images_shape(name: str) -> None:
-    case = case_of("erm")
+def test_explainers_return_maps_of_the_images_shape_with_the_sign_they_declare(name: str) -> None:
+    case = case_of("vit" if name == "attention_rollout" else "erm")
     model, image = case.deployed, case.eight().image
     heat = EXPLAINERS.get(name)(model, image, case.eight().label)
     assert heat.shape == image.shape
     assert torch.isfinite(heat).all()
-    assert heat.min() < 0 < heat.max()
+    assert heat.max() > 0
+    assert (heat.min() < 0) == (EXPLAINER_FACTS[name].sign == "signed")
     assert not heat.requires_grad
+
+
+def test_an_explainer_refuses_a_model_that_it_is_not_for() -> None:
+    for name, method in (("attention_rollout", "erm"), ("grad_cam", "vit")):
+        case = case_of(method)
+        with pytest.raises(NotImplementedError):
+            EXPLAINERS.get(name)(case.deployed, case.eight().image, case.eight().label)

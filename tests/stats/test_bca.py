@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import f1_score, roc_auc_score
@@ -143,6 +143,7 @@ def test_bounds_stay_in_the_range():
 def test_a_change_of_unit_changes_the_bounds_alike(seed, factor, shift):
     sample = np.random.default_rng(seed).gamma(1, size=12)
     draws = np.random.default_rng(seed + 1).choice(sample, (300, 12)).mean(1)
+    assume(np.abs(draws - sample.mean()).min() > 1e-9)  # what is a tie would else depend on rounding
     got = bca(sample.mean(), draws, of_mean(sample))
     moved, turned = (
         bca(scale * sample.mean() + shift, scale * draws + shift, scale * of_mean(sample) + shift)
