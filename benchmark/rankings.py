@@ -111,5 +111,11 @@ def _row(
     (first_variant, first), (second_variant, second) = pair
     return AgreementRow(
         *(both[0].dataset, both[0].bias, name, first_variant, first, second_variant, second),
-        *(found.value, found.low, found.high, int(defined.sum()), found.reason),
+        *(
+            found.value,
+            found.low,
+            found.high,
+            int(defined.sum()),
+            found.reason.replace(": not defined", ": no value, or the explainer failed a check"),
+        ),
     )

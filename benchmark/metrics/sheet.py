@@ -20,6 +20,8 @@ class MetricRow:
         explainer: Whose heatmaps it scores, or which explainer it tests; empty for metrics of predictions.
         sign: Which part of a signed map counts.
         region: Which mask it looks at.
+        dilation: By how much that mask is widened.
+        normalisation: What is done to a map beyond what the metric divides by.
         trained_by: Methods whose training uses such heatmaps.
         target: Which logit is explained.
         upsampling: How a coarse map comes to the image's size.
@@ -38,6 +40,8 @@ class MetricRow:
     chance: str
     sign: str
     region: str
+    dilation: str
+    normalisation: str
     trained_by: str
     target: str
     upsampling: str
@@ -49,6 +53,8 @@ class MetricRow:
 
 METRIC_COLUMNS = tuple(field.name for field in fields(MetricRow))
 EMPTY = "not defined, counted"
+DILATION = {"pointing_game": "15/224 of the shorter side"}
+NORMALISATION = {"energy_pointing_game": "smallest value to 0, largest to 1"}
 
 
 def metric_sheet(names: Iterable[str], explainers: Mapping[str, str]) -> list[MetricRow]:
@@ -79,6 +85,8 @@ def _row(name: str, explainers: Mapping[str, str]) -> MetricRow:
         chance=metric.chance,
         sign=heat.sign if heat else "",
         region=heat.region if heat else "",
+        dilation=DILATION.get(base, "none") if heat else "",
+        normalisation=NORMALISATION.get(base, "none") if heat else "",
         trained_by=", ".join(facts.trained_by) if facts else "",
         target="" if not of_maps else "the label's logit" if facts is None or facts.target_dependent else "none",
         upsampling=facts.upsampling if facts else "",

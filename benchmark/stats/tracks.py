@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from benchmark.api import VARIANTS
 from benchmark.metrics.attribution import BACKGROUND_RELEVANCE_MASS, HEATMAP_LOSS
 from benchmark.metrics.behaviour import RELATIVE_FOREGROUND_SENSITIVITY
-from benchmark.metrics.generalization import gap
+from benchmark.metrics.generalization import BALANCED_ACCURACY, MACRO_F1, gap
 from benchmark.metrics.named import metric_named, registered_metrics
 from benchmark.metrics.ranking import MACRO_AUPRC, MACRO_AUROC, MACRO_AUROC_HAND_TILL, ranking_table
 from benchmark.predictions import Predictions
@@ -24,6 +25,7 @@ IF_CORRECT = f"{BACKGROUND_RELEVANCE_MASS.name}_if_correct"
 """The judge's background relevance of the images whose class was found: so that a wrong answer's map does not count."""
 
 RANKINGS = (MACRO_AUROC, MACRO_AUROC_HAND_TILL, MACRO_AUPRC)
+OVER_CLASSES = (BALANCED_ACCURACY, MACRO_F1)
 NOISY = ("background_noise_accuracy", "foreground_noise_accuracy")
 
 
@@ -55,12 +57,18 @@ def logit_tracks(variant: str, stored: Predictions, weights: Weights) -> list[Tr
     label, metrics = stored.tested[variant].label, registered_metrics("generalization")
     ours = {metric.name for metric in metrics if metric in RANKINGS}
     tables = [ranking_table(logits, label, weights[variant]) for logits in stored.logits[variant] if ours]
-    return [
-        of_logits(
-            metric, variant, stored, weights, [table[metric.name] for table in tables] if metric in RANKINGS else None
-        )
+    found = [
+        of_logits(metric, variant, stored, weights, [t[metric.name] for t in tables] if metric in RANKINGS else None)
         for metric in metrics
     ]
+    return found if len(np.unique(label)) > 1 else [undefined(t) if t.metric in OVER_CLASSES else t for t in found]
+
+
+def undefined(track: Track) -> Track:
+    """A mean over classes of images of one class alone: plain recall under another name, so no number at all."""
+    nothing = np.full_like(track.values, np.nan)
+    draws = None if track.seed_draws is None else np.full_like(track.seed_draws, np.nan)
+    return replace(track, values=nothing, seed_draws=draws)
 
 
 def image_tracks(variant: str, stored: Predictions, weights: Weights) -> list[Track]:

@@ -30,6 +30,9 @@ def test_every_row_declares_its_conventions():
     assert mark.upsampling.startswith("bilinear")
     assert "rrr_gradcam" in mark.trained_by.split(", ")
     assert rows["relevance_mass_accuracy"].sign == "squared"
+    assert (rows["relevance_mass_accuracy"].dilation, rows["relevance_mass_accuracy"].normalisation) == ("none", "none")
+    assert sheet("pointing_game")["pointing_game"].dilation == "15/224 of the shorter side"
+    assert sheet("energy_pointing_game_lrp")["energy_pointing_game_lrp"].normalisation.startswith("smallest value to 0")
     assert rows["relevance_mass_accuracy"].empty_masks
     assert rows["background_relevance_mass_if_correct"].images == "correct only"
     assert rows["accuracy"].explainer == rows["accuracy"].sign == rows["accuracy"].target == ""

@@ -22,6 +22,7 @@ from benchmark.scoring.cell import score_cell
 from benchmark.scoring.gallery import write_arrays
 from benchmark.scoring.models import heatmaps, load_model, to_tensor
 from benchmark.scoring.settings import HEADLINE, Explaining, Scoring, suffix
+from benchmark.scoring.subset import choose_subset
 from benchmark.training.job import RECORD
 from benchmark.training.seed import PREDICTIONS, WEIGHTS, make_method
 
@@ -179,7 +180,7 @@ def test_a_worker_that_is_killed_ends_in_one_error(cell, monkeypatch):
         score_cell(runs, pack, "erm", {}, workers=2)
 
 
-def test_a_model_with_masks_at_test_is_judged_with_predicted_ones(cell, tmp_path):
+def test_a_model_with_masks_at_test_is_judged_with_predicted_ones(cell, tmp_path, monkeypatch):
     subsets, pack, _ = cell
     task, run = Task("test_resnet", CLASSES, 1, SIDE, SIDE), tmp_path / "seed-0"
     run.mkdir()
@@ -200,6 +201,17 @@ def test_a_model_with_masks_at_test_is_judged_with_predicted_ones(cell, tmp_path
     for variant in shown:
         assert set(np.unique(scores["predicted_mask_accuracy", variant])) <= {0, 1, np.nan}
         assert (~np.isnan(scores["predicted_mask_accuracy", variant])).sum() == 12
+    # a segmenter that finds nothing: the model sees black images, in its heatmaps and in its behaviour
+    monkeypatch.setattr(whole, "predicted_masks", lambda pack: lambda image, mask: np.zeros_like(mask))
+    blind = score_cell([run], pack, "mask_input", {}, few).predictions.image_scores
+    with torch.no_grad():
+        black = torch.zeros(1, 1, SIDE, SIDE)
+        answer = int(model(black, black).argmax())
+    rows = choose_subset(len(subsets["iid"].images), few.images)
+    expected = subsets["iid"].images.label[rows] == answer
+    assert np.array_equal(blind["predicted_mask_accuracy", "iid"][0], expected.astype(float))
+    assert np.isnan(blind["background_relevance_mass", "iid"]).all()  # no relevance where nothing is seen
+    assert not np.isnan(scores["background_relevance_mass", "iid"]).all()
     assert ("predicted_mask_accuracy", "iid") not in score_cell(cell[2], pack, "erm", {}, few).predictions.image_scores
 
 

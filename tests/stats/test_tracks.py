@@ -76,3 +76,18 @@ def test_images_that_nobody_asked_for_count_neither_in_the_value_nor_in_the_draw
     assert track.values == pytest.approx([0.25, 0.25])
     assert track.seed_draws == pytest.approx(np.full((SEEDS, 200), 0.25))
     assert track.n_units.tolist() == [10, 10]
+
+
+def test_means_over_classes_of_one_class_alone_are_not_defined():
+    predictions = stored({})
+    names = predictions.tested["iid"].id
+    one = Predictions(
+        seeds=predictions.seeds,
+        tested={"iid": Shown(names, names, np.full(N, "here"), np.zeros(N, int))},
+        logits=predictions.logits,
+    )
+    tracks = found(one)
+    for name in ("balanced_accuracy", "macro_f1", "macro_auroc", "macro_auroc_hand_till", "macro_auprc"):
+        assert np.isnan(tracks["iid", name].values).all(), name
+        assert np.isnan(tracks["iid", name].interval().low)
+    assert tracks["iid", "accuracy"].values == pytest.approx([0.5, 0.5])
