@@ -10,7 +10,7 @@ setup: .venv/installed ## Install the locked packages into .venv (PYTHON=python3
 .venv/installed: $(LOCK)
 	@requirements/install.sh "$(PYTHON)"
 
-repro: setup ## Run the default suite, from data to report: about 15 minutes on two CPU cores
+repro: setup ## Run the default suite, from data to report: about 16 minutes on two CPU cores
 	@$(RUN) python -m pipelines.doctor && $(RUN) dvc repro
 
 test: setup ## Run the tests (ARGS="-k lock" chooses)
