@@ -8,7 +8,7 @@ they tell of the training.
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from itertools import combinations
 
 import numpy as np
@@ -80,7 +80,7 @@ def agreement_rows(
     """
     rows = []
     tracks = {
-        cell: {k: silenced(t) if (cell, k[1].removeprefix(MASS)) in unfit else t for k, t in own.items()}
+        cell: {k: t.without_value() if (cell, k[1].removeprefix(MASS)) in unfit else t for k, t in own.items()}
         for cell, own in tracks.items()
     }
     for name, cells in ((ALL, list(tracks)), (OTHERS, [cell for cell in tracks if cell not in explained])):
@@ -89,12 +89,6 @@ def agreement_rows(
             continue
         rows += [_row(name, cells, tracks, pair, seed) for pair in combinations(measures, 2)]
     return rows
-
-
-def silenced(track: Track) -> Track:
-    """A track without a value."""
-    draws = None if track.seed_draws is None else np.full_like(track.seed_draws, np.nan)
-    return replace(track, values=np.full_like(track.values, np.nan), seed_draws=draws)
 
 
 def _row(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,6 +37,11 @@ class Track:
     def draws(self) -> Floats | None:
         """``[B]`` the mean over seeds under each draw."""
         return None if self.seed_draws is None else self.seed_draws.mean(0)
+
+    def without_value(self) -> Track:
+        """The same metric, not defined."""
+        draws = None if self.seed_draws is None else np.full_like(self.seed_draws, np.nan)
+        return replace(self, values=np.full_like(self.values, np.nan), seed_draws=draws)
 
     def interval(self) -> Interval:
         """Bounds over units and seeds, clipped to the metric's range."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
@@ -61,14 +60,10 @@ def logit_tracks(variant: str, stored: Predictions, weights: Weights) -> list[Tr
         of_logits(metric, variant, stored, weights, [t[metric.name] for t in tables] if metric in RANKINGS else None)
         for metric in metrics
     ]
-    return found if len(np.unique(label)) > 1 else [undefined(t) if t.metric in OVER_CLASSES else t for t in found]
-
-
-def undefined(track: Track) -> Track:
-    """A mean over classes of images of one class alone: plain recall under another name, so no number at all."""
-    nothing = np.full_like(track.values, np.nan)
-    draws = None if track.seed_draws is None else np.full_like(track.seed_draws, np.nan)
-    return replace(track, values=nothing, seed_draws=draws)
+    if len(np.unique(label)) > 1:
+        return found
+    # Of one class alone, a mean over classes is plain recall under another name.
+    return [track.without_value() if track.metric in OVER_CLASSES else track for track in found]
 
 
 def image_tracks(variant: str, stored: Predictions, weights: Weights) -> list[Track]:
