@@ -19,7 +19,20 @@ from ruamel.yaml import YAML
 import benchmark
 
 ROOT = Path(__file__).resolve().parents[1]
-TARGETS = {"setup", "repro", "test", "lint", "type", "bench", "bench-stats", "coverage-stats", "fresh", "clean", "help"}
+TARGETS = {
+    "check",
+    "setup",
+    "repro",
+    "test",
+    "lint",
+    "type",
+    "bench",
+    "bench-stats",
+    "coverage-stats",
+    "fresh",
+    "clean",
+    "help",
+}
 ENTRY = re.compile(
     r"^(?P<pin>[a-z0-9][^\s;]*)(?: ; (?P<marker>[^\\\n]+?))?(?P<hashes>(?: \\\n {4}--hash=sha256:[0-9a-f]{64})*)$", re.M
 )
