@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from benchmark.api import SCORE_COLUMNS, Score
 from benchmark.cell import Cell
 from benchmark.comparisons import COMPARISON_COLUMNS, Compared, ComparisonRow, comparison_rows
+from benchmark.data.threads import in_threads
 from benchmark.errors import BenchmarkError
 from benchmark.predictions import COLUMNS, Predictions
 from benchmark.rankings import AGREEMENT_COLUMNS, AgreementRow, agreement_rows
 from benchmark.scoring.settings import suffix
 from benchmark.stats.compare import Difference, holm
-from benchmark.stats.track import Track
+from benchmark.stats.track import Track, Weights
 from benchmark.stats.tracks import Key, differences, tracks_of
 from benchmark.stats.weights import draw_weights
 from benchmark.tables import write_csv
@@ -65,13 +67,14 @@ SUMMARY_COLUMNS = tuple(field.name for field in fields(SummaryRow))
 
 
 class Summarised(NamedTuple):
-    """All tables of a suite."""
+    """All tables of a suite, and the tracks that they are made of."""
 
     scores: list[Score]
     rows: list[SummaryRow]
     comparisons: list[ComparisonRow]
     agreement: list[AgreementRow]
     guards: list[GuardRow]
+    tracks: dict[Cell, dict[Key, Track]]
 
     def write(self, folder: Path) -> None:
         """Writes the tables into a results folder."""
@@ -101,7 +104,8 @@ def summarise(
         seed: Of the bootstrap.
 
     Returns:
-        Rows of ``scores.csv``, ``summary.csv``, ``comparisons.csv``, ``agreement.csv`` and ``guards.csv``.
+        Rows of ``scores.csv``, ``summary.csv``, ``comparisons.csv``, ``agreement.csv`` and ``guards.csv``, and the
+        tracks of each cell. Those of one task are on the same draws: their differences are paired.
 
     Raises:
         BenchmarkError: If cells of one task hold other variants, images or seeds than the reference, a cell has no
@@ -112,6 +116,7 @@ def summarise(
     comparisons: list[ComparisonRow] = []
     agreement: list[AgreementRow] = []
     guards: list[GuardRow] = []
+    every: dict[Cell, dict[Key, Track]] = {}
     for task in dict.fromkeys(cell.task for cell in predictions):
         cells = {cell: stored for cell, stored in predictions.items() if cell.task == task}
         first = next((cell for cell in cells if cell.method == reference), next(iter(cells)))
@@ -119,9 +124,9 @@ def summarise(
         for cell, stored in cells.items():
             _check(cell, stored, first, base, paired=paired)
         weights = draw_weights(base, task, draws, seed)
-        tracks = {cell: tracks_of(stored, weights) for cell, stored in cells.items()}
-        others = [cell for cell in cells if paired and cell != first]
-        compared = {cell: differences(tracks[cell], tracks[first], cells[cell], weights) for cell in others}
+        tracks = _tracks(cells, weights)
+        every |= tracks
+        compared = _differences(tracks, first, cells, weights) if paired else {}
         adjusted = _holm_families(compared)
         for cell, stored in cells.items():
             scores[cell] = _scores(cell, stored, tracks[cell])
@@ -136,7 +141,22 @@ def summarise(
             comparisons += comparison_rows(Compared(first, cells, tracks, compared), seed)
             agreement += agreement_rows(tracks, explained, seed, unfit)
     ordered = [s for cell in predictions for s in scores[cell]], [r for cell in predictions for r in rows[cell]]
-    return Summarised(*ordered, comparisons, agreement, guards)
+    return Summarised(*ordered, comparisons, agreement, guards, {cell: every[cell] for cell in predictions})
+
+
+def _tracks(cells: Mapping[Cell, Predictions], weights: Weights) -> dict[Cell, dict[Key, Track]]:
+    with threadpool_limits(1):  # a cell a core already
+        found = in_threads(lambda stored: tracks_of(stored, weights), cells.values())
+    return dict(zip(cells, found, strict=True))
+
+
+def _differences(
+    tracks: Mapping[Cell, Mapping[Key, Track]], first: Cell, cells: Mapping[Cell, Predictions], weights: Weights
+) -> dict[Cell, dict[Key, Difference]]:
+    others = [cell for cell in cells if cell != first]
+    with threadpool_limits(1):
+        found = in_threads(lambda cell: differences(tracks[cell], tracks[first], cells[cell], weights), others)
+    return dict(zip(others, found, strict=True))
 
 
 def _check(cell: Cell, stored: Predictions, first: Cell, base: Predictions, *, paired: bool) -> None:

@@ -35,6 +35,12 @@ def write_csv(path: Path, rows: Iterable[Any], columns: Sequence[str]) -> None:
     write_text(path, stream.getvalue())
 
 
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file as text."""
+    with Path(path).open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
 def _field(value: object) -> str:
     if isinstance(value, (float, np.floating)):
         return "" if math.isnan(value) else repr(float(value))

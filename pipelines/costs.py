@@ -1,7 +1,7 @@
 """Stage costs: what each method of a suite costs to train and to run, as multiples of the plain classifier's.
 
-Times all methods in turn on images of the suite's first task, on one thread, and takes the peak memory of a training
-step of each in a process of its own. Writes results/<suite>/costs.csv and prints it.
+Times all methods in turn on images of the suite's first task, on one thread, with 95 % intervals over rounds, and takes
+the peak memory of a training step of each in a process of its own. Writes results/<suite>/costs.csv and prints it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 from benchmark import paths
-from benchmark.costs import COLUMNS, measure
+from benchmark.costs import COLUMNS, TIMED, measure
 from benchmark.memory import measured_by
 from benchmark.tables import write_csv
 from benchmark.training.seed import limit_threads
@@ -28,10 +28,10 @@ def costs(arguments: argparse.Namespace) -> None:
     sets, images = some_images(suite)
     rows = measure(recipes_of(suite), sets, images, memory, arguments.rounds)
     write_csv(suite.results / "costs.csv", rows, COLUMNS)
-    print(f"{'method':<24}{'step ÷ ' + REFERENCE:>12}{'memory ÷':>10}{'inference ÷':>13}{'params':>10}  needs")
+    print(f"{'method':<24}{'step ÷ ' + REFERENCE:>24}{'memory ÷':>10}{'inference ÷':>24}{'params':>10}  needs")
     for row in rows:
-        ratios = f"{row['step_ratio']:>12}{row['memory_ratio']:>10}{row['inference_ratio']:>13}"
-        print(f"{row['method']:<24}{ratios}{row['params']:>10}  {row['needs']}")
+        step, run = (f"{row[name]} [{row[f'{name}_low']}, {row[f'{name}_high']}]" for name in TIMED)
+        print(f"{row['method']:<24}{step:>24}{row['memory_ratio']:>10}{run:>24}{row['params']:>10}  {row['needs']}")
 
 
 if __name__ == "__main__":

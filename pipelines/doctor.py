@@ -23,7 +23,7 @@ from pipelines import program
 OLDEST = (3, 11)
 NEEDED = ("torch", "timm", "lightning_fabric", "captum", "h5py", "mlxtend", "dvc")
 MINUTES = {
-    "default": "about 16 minutes on 2 CPU cores",
+    "default": "about 15 minutes on 2 CPU cores",
     "dose": "about 18 minutes on 2 CPU cores",
     "methods": "about half an hour on 2 CPU cores",
     "minority": "about 8 minutes on 2 CPU cores",

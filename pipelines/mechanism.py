@@ -23,10 +23,9 @@ from benchmark.errors import BenchmarkError
 from benchmark.files import write_text
 from benchmark.scoring.models import load_model, to_tensor
 from benchmark.scoring.subset import choose_subset
-from benchmark.tables import write_csv
+from benchmark.tables import read_rows, write_csv
 from pipelines import mechanism_tables, program
 from pipelines.mechanism_figure import draw
-from pipelines.report import read_rows
 
 TWINS = {"isnet": "isnet_path", "isnet_sgd": "isnet_path_sgd", "isnet_adamw": "isnet_path_adamw"}
 ALPHAS = np.linspace(0, 1, 41)

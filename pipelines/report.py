@@ -1,66 +1,50 @@
-"""Stage report: a suite's scores.csv, summary.csv and claims.csv from its stored predictions, then its pages."""
+"""Stage report: a suite's tables and claims from its stored predictions, then its figures and pages."""
 
 from __future__ import annotations
 
 import argparse
-import csv
-from pathlib import Path
 
 from benchmark import claims, paths
 from benchmark.config import load
-from benchmark.explainers.conventions import trained_by_maps
-from benchmark.files import read_json, write_json
+from benchmark.figures import draw_all
+from benchmark.files import write_json
 from benchmark.metrics.sheet import METRIC_COLUMNS, metric_sheet
-from benchmark.predictions import Predictions
+from benchmark.reliability import RELIABILITY_COLUMNS, reliability_rows
 from benchmark.report.describe import describe
 from benchmark.report.page import write_report
 from benchmark.report.protocol import PROTOCOL, shown
 from benchmark.scoring.settings import Scoring, suffix
-from benchmark.slopes import SLOPE_COLUMNS, slope_rows
-from benchmark.summary import summarise
+from benchmark.stored import Stored, read_stored, write_tables
+from benchmark.summary import Summarised
 from benchmark.tables import write_csv
+from benchmark.training_tables import RUN_COLUMNS, TRAINING_COLUMNS, run_rows, training_rows
 from pipelines import program
 
 
 def report(arguments: argparse.Namespace) -> None:
     suite = paths.SuitePaths(arguments.suite)
-    settings = suite.suite()
-    facts = {cell: read_json(suite.facts(cell)) for cell in settings.cells()}
-    predictions = {c: Predictions.read(suite.predictions(c)) for c, fact in facts.items() if "skipped" not in fact}
-    by_maps = trained_by_maps()
-    explained = {
-        cell
-        for cell in predictions
-        if facts[cell]["trained_through"] or facts[cell]["masks_input"] or cell.method in by_maps
-    }
-    tables = summarise(predictions, explained=explained)
+    stored = read_stored(suite)
+    tables = write_tables(stored, suite.results)
     asked = load(Scoring, suite.scoring_yaml).explainers
-    tables.write(suite.results)
     metrics = metric_sheet((row.metric for row in tables.rows), {suffix(name): name for name in asked})
     write_csv(suite.results / "metrics.csv", metrics, METRIC_COLUMNS)
-    dials = {cell: facts[cell].get("bias_settings", {}) for cell in predictions}
-    slopes = slope_rows(
-        predictions, dials, {cell: facts[cell].get("registered_bias", cell.bias) for cell in predictions}
-    )
-    write_csv(suite.results / "slopes.csv", slopes, SLOPE_COLUMNS)
-    decide_claims(suite)
-    lines = [*shown(predictions), *PROTOCOL]
-    write_json(suite.results / "suite.json", describe(suite.name, list(settings.seeds), list(facts.values()), lines))
-    for page in write_report(suite.results):
-        print(page)
+    write_csv(suite.results / "reliability.csv", reliability_rows(stored.predictions), RELIABILITY_COLUMNS)
+    write_csv(suite.results / "runs.csv", run_rows(stored.facts), RUN_COLUMNS)
+    write_csv(suite.results / "training.csv", training_rows(stored.facts), TRAINING_COLUMNS)
+    decide_claims(suite, stored, tables)
+    lines, seeds = [*shown(stored.predictions), *PROTOCOL], list(suite.suite().seeds)
+    write_json(suite.results / "suite.json", describe(suite.name, seeds, list(stored.facts.values()), lines))
+    for path in [*draw_all(suite.results), *write_report(suite.results)]:
+        print(path)
 
 
-def decide_claims(suite: paths.SuitePaths) -> None:
-    """Decides the suite's claims on the files just written."""
-    scores, summary = (read_rows(suite.results / name) for name in ("scores.csv", "summary.csv"))
-    decided = [claims.decide(claim, scores, summary) for claim in claims.read_claims(suite.claims_yaml)]
+def decide_claims(suite: paths.SuitePaths, stored: Stored, tables: Summarised) -> None:
+    """Decides the suite's claims: all draws are there, so any two methods of a task can be compared."""
+    asked = claims.read_claims(suite.claims_yaml)
+    seeds = {cell: predictions.seeds.tolist() for cell, predictions in stored.predictions.items()}
+    costs = claims.read_costs(suite.results / "costs.csv")
+    decided = claims.decide_all(asked, tables.tracks, costs, seeds=seeds, cells=list(stored.facts))
     write_csv(suite.results / "claims.csv", decided, claims.COLUMNS)
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file as text."""
-    with path.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
 
 
 if __name__ == "__main__":

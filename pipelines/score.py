@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -18,7 +19,8 @@ from benchmark.scoring.cell import score_cell
 from benchmark.scoring.gallery import write_arrays
 from benchmark.scoring.settings import Scoring
 from benchmark.training.job import RECORD
-from benchmark.training.seed import limit_threads
+from benchmark.training.seed import LOG, limit_threads
+from benchmark.trainings import run_facts
 from pipelines import program
 
 
@@ -33,13 +35,11 @@ def score(arguments: argparse.Namespace) -> None:
         return
     settings, start = load_method(suite.method_yaml(cell.method)), perf_counter()
     runs = [suite.run(cell) / f"seed-{seed}" for seed in suite.suite().seeds]
-    pack, workers = paths.biased_pack(cell.task), len(os.sched_getaffinity(0))
-    asked = load(Scoring, suite.scoring_yaml)
-    scored = score_cell(runs, pack, settings.method, settings.options, asked, workers)
+    asked, pack = load(Scoring, suite.scoring_yaml), paths.biased_pack(cell.task)
+    scored = score_cell(runs, pack, settings.method, settings.options, asked, len(os.sched_getaffinity(0)))
     scored.predictions.write(suite.predictions(cell))
     write_arrays(suite.gallery(cell), scored.gallery)
-    told = facts(cell, settings, [read_json(run / RECORD) for run in runs])
-    write_json(suite.facts(cell), told | bias_facts(cell) | {"not_defined": scored.not_defined})
+    write_json(suite.facts(cell), facts(cell, settings, runs) | bias_facts(cell) | {"not_defined": scored.not_defined})
     print(f"scored {cell.key}: {len(runs)} seeds in {perf_counter() - start:.1f} s")
 
 
@@ -50,13 +50,12 @@ def bias_facts(cell: Cell) -> dict[str, Any]:
     return {"bias_settings": json.loads(given), "registered_bias": (content or {}).get("bias", cell.bias)}
 
 
-def facts(cell: Cell, settings: MethodFile, records: list[dict[str, Any]]) -> dict[str, Any]:
+def facts(cell: Cell, settings: MethodFile, runs: list[Path]) -> dict[str, Any]:
     """What the report says of a cell beside its numbers; the seeds of a cell share data, code and packages."""
+    records = [read_json(run / RECORD) for run in runs]
     method, first = METHODS.get(settings.method), records[0]
     return {
-        "dataset": cell.dataset,
-        "bias": cell.bias,
-        "method": cell.method,
+        **vars(cell),
         "needs": method.needs.describe(),
         "source": method.source,
         "trained_through": method.trained_through,
@@ -70,6 +69,7 @@ def facts(cell: Cell, settings: MethodFile, records: list[dict[str, Any]]) -> di
         "data": first["data"][:12],
         "code": first["code"][:12],
         "packages": first["packages"],
+        **run_facts(records, [run / LOG for run in runs]),
     }
 
 

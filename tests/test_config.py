@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.api import VARIANTS, Options
-from benchmark.claims import read_claims
+from benchmark.api import Options
 from benchmark.config import (
     Matrix,
     MethodFile,
@@ -19,7 +18,6 @@ from benchmark.config import (
 )
 from benchmark.data.named import load_dataset
 from benchmark.errors import BenchmarkError
-from benchmark.metrics.named import metric_named
 from benchmark.registry import METHODS
 from benchmark.scoring.settings import Scoring
 from benchmark.tune.settings import load_search
@@ -244,15 +242,3 @@ def test_the_default_suite_has_a_settings_file_for_every_name():
     named = {("datasets", matrix.dataset), ("biases", matrix.bias), ("methods", matrix.method)}
     wanted = {CONFIGS / kind / f"{name}.yaml" for kind, names in named for name in names}
     assert wanted <= set(FILES)
-
-
-def test_the_default_claims_speak_of_cells_variants_and_metrics_that_exist():
-    claims = read_claims(ROOT / "pipelines" / "default" / "claims.yaml")
-    suite = load(Suite, ROOT / "params.yaml")
-    cells = {(cell.dataset, cell.bias, cell.method) for cell in suite.cells()}
-    assert len(claims) > 0
-    assert len({claim.name for claim in claims}) == len(claims)
-    assert {(claim.dataset, claim.bias, claim.method) for claim in claims} <= cells
-    assert {claim.variant for claim in claims} <= set(VARIANTS)
-    for claim in claims:
-        assert metric_named(claim.metric).name == claim.metric

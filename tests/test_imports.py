@@ -14,7 +14,8 @@ OF_THE_HARNESS = ("api", "backbone", "errors")
 """What a method may import of the harness."""
 PACKAGES = ("isnet", "benchmark", "baselines", "pipelines")
 HEAVY = ("torch", "timm", "captum")
-LIGHT = ("report", "stats", "metrics", "cli", "summary", "predictions", "registry", "paths", "cell")
+LIGHT = ("report", "stats", "metrics", "claims", "submission", "stored", "cli", "summary")
+LIGHT += ("predictions", "registry", "paths", "cell")
 
 
 def within(name: str, packages: tuple[str, ...]) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmark.cli import add, check_data, listing, power, preview, scaffold
+from benchmark.cli import add, check_data, listing, power, preview, rescore, scaffold, submit, verify
 from benchmark.errors import BenchmarkError
 
 DESCRIPTION = (
-    "Lists what there is, adds to a suite, shows biases, checks data, plans seeds, and starts a package of your own."
+    "Lists what there is, adds to a suite, shows biases, checks data, plans seeds, scores by your own metric, takes "
+    "others' predictions and verifies them, and starts a package of your own."
 )
 COMMANDS = {
     "list": listing,
@@ -17,6 +18,9 @@ COMMANDS = {
     "preview": preview,
     "check-data": check_data,
     "power": power,
+    "rescore": rescore,
+    "submit": submit,
+    "verify": verify,
     "new-method": scaffold,
 }
 

@@ -5,7 +5,7 @@ r"""Does the model lean on the pixels that the map calls relevant? Take them awa
 
 with `p_t` the probability of the explained class and `q` a share of the pixels. A map in random order has the
 expectation 0, a reversed map the negative value; both ends are taken from one order, so that what any removal does to
-an image cancels out in the mean.
+an image cancels out in the mean. A map of zeros says nothing of any pixel, so it is neither faithful nor unfaithful.
 
 The order is that of the *signed* relevance: what speaks for the class is removed first, what speaks against it last. A
 map of absolute values calls evidence against the class "relevant", and its removal raises `p_t`: such a map of a marked
@@ -56,7 +56,8 @@ def road(
         shares: Of the pixels that are removed, each in (0, 1).
 
     Returns:
-        ``[N]`` in [-1, 1]; higher is more faithful, a random order has the expectation 0.
+        ``[N]`` in [-1, 1]; higher is more faithful, a random order has the expectation 0. NaN where a map is 0
+        everywhere.
 
     Raises:
         BenchmarkError: If shapes do not fit, a value is not finite or outside its range, or the logits are not finite.
@@ -122,7 +123,8 @@ def _least_minus_most(
     with torch.no_grad():
         found = [_probability(model, torch.from_numpy(version).to(image), target) for version in filled]
     kept, taken = np.stack(found).reshape(2, len(counts), -1)
-    score: Floats = (kept - taken).mean(0)
+    said = (relevance != 0).any((1, 2))
+    score: Floats = np.where(said, (kept - taken).mean(0), np.nan)
     return score
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 from benchmark.api import Metric
 from benchmark.errors import raise_unknown
@@ -26,8 +27,9 @@ def of_explainers() -> list[Metric]:
     return [*registered_metrics("attribution"), FAITHFULNESS, RANDOMISATION]
 
 
+@cache
 def metric_named(name: str) -> Metric:
-    """The metric behind a name.
+    """The metric behind a name, looked up once a process.
 
     A name is registered, or ``<generalization metric>_gap``, or ``<metric of heatmaps or of explainers>_<explainer>``,
     or that of a derived metric.

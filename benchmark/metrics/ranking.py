@@ -23,7 +23,7 @@ from benchmark.api import Floats, Ints, Metric
 from benchmark.metrics.calibration import class_evidence
 from benchmark.metrics.generalization import checked, mean_of_defined, ratio, refuse_weight
 
-NUMBERS = 2**17
+NUMBERS = 2**18
 """Weights handled together: more would leave the cache."""
 
 
@@ -119,21 +119,28 @@ def _parts(weight: NDArray[Any]) -> Iterator[Floats]:
 class _Class:
     """Where the other images stand among the positives of one class, which are sorted by falling evidence.
 
+    Most images of other classes stand below every positive: only those that do not are looked at.
+
     Attributes:
         start: The first row of the positives in the common order of images.
         stop: One past their last row.
-        above: ``[N]`` how many positives have more evidence than each image.
-        tied: Rows of other images that have as much as a positive.
+        losing: ``[L]`` rows of other images that do not stand below every positive.
+        above: ``[L]`` how many positives have more evidence than each of them.
+        tied: Places in ``losing`` of those that have as much as a positive.
         not_below: ``[len(tied)]`` how many positives have as much or more.
-        enters: ``[P + 1, N]`` sparse: the other images that pass the threshold after so many positives.
+        clean: How many positives have more evidence than any other image.
+        enters: ``[P - clean, N]`` sparse: the other images that pass the threshold after so many positives, and the
+            clean ones.
         through: ``[P]`` how many positives have as much evidence as each of them, or more.
     """
 
     start: int
     stop: int
+    losing: NDArray[np.intp]
     above: NDArray[np.intp]
     tied: NDArray[np.intp]
     not_below: NDArray[np.intp]
+    clean: int
     enters: csr_array
     through: NDArray[np.intp]
 
@@ -143,28 +150,35 @@ class _Class:
         ladder, size = -evidence[start:stop], len(evidence)
         above, not_below = ladder.searchsorted(-evidence, "left"), ladder.searchsorted(-evidence, "right")
         other = np.r_[0:start, stop:size]
-        tied = other[not_below[other] > above[other]]
-        place = (above[other], other)
-        enters = csr_array((np.ones(len(other)), place), shape=(stop - start + 1, size))
-        return cls(start, stop, above, tied, not_below[tied], enters, not_below[start:stop])
+        losing = other[above[other] < stop - start]
+        tied = np.flatnonzero(not_below[losing] > above[losing])
+        clean = int(above[losing].min(initial=stop - start))
+        place = (above[losing] - clean, losing)
+        enters = csr_array((np.ones(len(losing)), place), shape=(stop - start - clean, size))
+        ties = tied, not_below[losing[tied]]
+        return cls(start, stop, losing, above[losing], *ties, clean, enters, not_below[start:stop])
 
-    def wins(self, draw: Floats, running: Floats) -> Floats:
-        """``[N, B]``: each image's weight times the positives above it, those equal to it by half."""
-        passed = running[self.start : self.stop + 1] - running[self.start]
-        product: Floats = passed.take(self.above, 0)
-        product[self.tied] = (product[self.tied] + passed.take(self.not_below, 0)) / 2
-        product *= draw
+    def losses(self, draw: Floats, running: Floats) -> Floats:
+        """``[L, B]``: weights of the losing images times the positives below them, those equal to them by half."""
+        below = running[self.stop] - running[self.start : self.stop + 1]
+        product: Floats = below.take(self.above, 0)
+        product[self.tied] = (product[self.tied] + below.take(self.not_below, 0)) / 2
+        product *= draw[self.losing]
         return product
 
     def precision(self, part: Floats, draw: Floats, running: Floats) -> Floats:
-        """``[B]``: the average precision times the weight of the positives."""
-        entered = np.ascontiguousarray((self.enters @ draw)[:-1].T)
+        """``[B]``: the average precision times the weight of the positives; that of the clean ones is 1."""
+        first = self.start + self.clean
+        area: Floats = running[:, first] - running[:, self.start]
+        if first == self.stop:
+            return area
+        entered = np.ascontiguousarray((self.enters @ draw).T)
         false = np.cumsum(entered, axis=1, out=entered)
-        true = running.take(self.start + self.through, 1) - running[:, self.start, None]
+        true = running.take(self.start + self.through[self.clean :], 1) - running[:, self.start, None]
         with np.errstate(invalid="ignore"):
             # Nothing through the threshold yet: the positive itself has no weight.
             share = np.where(true > 0, true / (true + false), 0)
-        area: Floats = np.einsum("bp,bp->b", part[:, self.start : self.stop], share)
+        area += np.einsum("bp,bp->b", part[:, first : self.stop], share)
         return area
 
 
@@ -196,9 +210,12 @@ class _Order:
         precisions: list[Floats] = []
         for k, one in enumerate(self.classes):
             if {"macro_auroc", "macro_auroc_hand_till"} & set(names):
-                product = one.wins(draw, across)
-                won = np.stack([product[other.start : other.stop].sum(0) for other in self.classes])
+                won, lost = mass[k] * mass, one.losses(draw, across)
+                edges = one.losing.searchsorted([each.start for each in self.classes] + [part.shape[1]])
+                for j in np.flatnonzero(np.diff(edges)):
+                    won[j] -= lost[edges[j] : edges[j + 1]].sum(0)
                 won[k] = 0
+                np.maximum(won, 0, out=won)  # weights that are no whole numbers leave a rounding error
                 areas.append(ratio(won.sum(0), mass[k] * rest[k]))
                 pairs += np.nan_to_num(ratio(won, mass[k] * mass), nan=0).sum(0)
             if "macro_auprc" in names:

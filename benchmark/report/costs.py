@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmark.errors import BenchmarkError
-from benchmark.report.numbers import Entry
-from benchmark.report.records import Cost
+from benchmark.report.numbers import Entry, undefined
+from benchmark.report.records import Cost, Results
 from benchmark.report.rows import read_lines
 from benchmark.report.tables import Head, Row, Table
 from benchmark.report.words import REFERENCE
@@ -60,8 +60,28 @@ def costs_table(costs: list[Cost]) -> Table:
     texts = (f"Training ÷ {REFERENCE}", f"Memory ÷ {REFERENCE}", f"Inference ÷ {REFERENCE}", "Parameters at inference")
     heads = [Head("Method"), *map(Head, texts), Head("Training of one seed, CPU seconds"), Head("Labels needed")]
     note = (
-        "All methods timed in turn in one run on one CPU thread; the shortest of several timings of a training step "
-        "(loss and gradients; all phases of the method with their epochs) and of an inference. Memory: peak of a "
-        "training step above model and images. A ratio within 0.02 of 1 is a tie."
+        "All methods timed in turn, in a new order each round, in one run on one CPU thread: a training step (loss and "
+        "gradients; all phases of the method with their epochs) and an inference. A ratio is the median over rounds; "
+        "seconds are of the shortest. Memory: peak of a training step above model and images. A ratio within 0.02 of 1 "
+        "is a tie."
     )
     return Table("costs", "What each method costs", heads, rows, [note])
+
+
+def cost_heads(results: Results) -> list[Head]:
+    """What the headline table tells of costs; nothing where nobody was timed."""
+    if not results.costs:
+        return []
+    above = f"Cost ÷ {REFERENCE}"
+    return [Head("training", above), Head("inference", above), Head("Parameters, millions")]
+
+
+def cost_entries(results: Results, method: str) -> list[Entry]:
+    """The fields of a method under :func:`cost_heads`."""
+    if not results.costs:
+        return []
+    cost = next((cost for cost in results.costs if cost.method == method), None)
+    if cost is None:
+        return [undefined("not timed")] * 3
+    ratios = [Entry(f"{value:.2f}", value=value) for value in (cost.step_ratio, cost.inference_ratio)]
+    return [*ratios, Entry(f"{cost.params / 1e6:.2f}", value=cost.params)]

@@ -14,6 +14,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.report.headline import find
 from benchmark.report.load import load
 from benchmark.report.records import Results, Summary, Task
+from benchmark.report.select import select
 
 DIALS = {
     "correlation": "probability that an image of training carries the mark of its own class",
@@ -78,18 +79,21 @@ def response(task: Task, method: str, variant: str) -> Summary | None:
 def study_for(results: Results) -> Study | None:
     """The study that the report of a suite shows: its own, or in the default suite's that of the suite beside it.
 
-    A study that keeps another protocol is left out, for its numbers do not compare with those beside them.
+    A study that keeps another protocol is left out, for its numbers do not compare with those beside them. So is any
+    where a selection leaves out accuracy; a selection of methods is that of the study, too.
 
     Raises:
         BenchmarkError: If the folder beside is broken, or cells of one task tell other settings of their bias.
     """
+    if results.selection is not None and not results.selection.has("accuracy"):
+        return None
     if (own := study_of(results)) is not None or results.suite != HOST:
         return own
     folder = results.folder.resolve().parent / NEIGHBOUR
     if not (folder / "suite.json").is_file():
         return None
     try:
-        other = load(folder)
+        other = select(load(folder), results.selection)
     except BenchmarkError as error:
         where = f"suite {NEIGHBOUR}, which this report shows too: {error.what}"
         do = f"Run `dvc repro pipelines/{NEIGHBOUR}/dvc.yaml`, or delete its results."

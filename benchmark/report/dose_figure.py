@@ -51,6 +51,9 @@ MARKS = f"""
 .dose .interval{{stroke-width:1.6;fill:none}}.dose .deceiving{{stroke-width:1.8;fill:none}}
 .dose .iid{{stroke-width:1.1;fill:none;stroke-dasharray:1.2 3;stroke-linecap:round}}
 """
+PAGE_MARKS = f"svg.dose{{{''.join(f'--m{i}:light-dark({a},{b});' for i, (a, b) in enumerate(COLOURS))}}}\n"
+"""In a page the colours follow its own choice of light or dark, which need not be the system's."""
+
 HEIGHT, HEAD, FOOT, ROW, ALONG = 260, 34, 50, 20, 390
 """Of a panel, above and below it, of a row of the key, and from one panel to the next: user units."""
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from benchmark.report.measures import Measure
 from benchmark.report.numbers import Entry, estimate, fraction, undefined
-from benchmark.report.records import Run, Task
+from benchmark.report.records import Run, Summary, Task
 from benchmark.report.tables import NO_ROW, NO_VALUE, Head, Row, Table
 from benchmark.report.words import EXPLAINERS, GREY, LABELS, SIMPLE, UNFIT, explainer_words, metric_label
 
@@ -64,16 +64,26 @@ def _entry(task: Task, run: Run, variant: str, name: str, measures: Measures) ->
     row, measure = task.summary.get((run.cell.method, variant, name)), measures.get(name)
     explainer = measure.explainer if measure else ""
     if row is None or row.value is None:
-        why = run.not_defined.get(explainer, NO_ROW if row is None else NO_VALUE)
-        return undefined(why.partition(". ")[0])  # the first sentence: all of it stands in the cell's facts
-    mark, tone = "", ""
-    if measure and measure.family == "attribution":
-        through = bool(explainer) and run.trained_through == explainer
-        mark = "‡" if run.masks_input else "†" if through or measure.trains(run.cell.method) else ""
-        if _unfit(task, run.cell.method, explainer):
-            mark, tone = f"{mark}{GREY}", UNFIT
+        return undefined(absent(run, name, explainer, row))
+    mark = signs(task, run, measure)
     entry = estimate(row.value, row.low, row.high, reason=NO_VALUE, mark=mark)
-    return replace(entry, tone=tone)
+    return replace(entry, tone=UNFIT if GREY in mark else "")
+
+
+def absent(run: Run, metric: str, explainer: str, row: Summary | None) -> str:
+    """Why a method has no value of a metric: the first sentence, for all of it stands in the cell's facts."""
+    if row is None and metric == "heatmap_loss":
+        return f"{run.cell.method} has none"
+    return run.not_defined.get(explainer, NO_ROW if row is None else NO_VALUE).partition(". ")[0]
+
+
+def signs(task: Task, run: Run, measure: Measure | None) -> str:
+    """The footnote signs of a heatmap score: by design or trained through it, and grey."""
+    if measure is None or measure.family != "attribution":
+        return ""
+    through = bool(measure.explainer) and run.trained_through == measure.explainer
+    mark = "‡" if run.masks_input else "†" if through or measure.trains(run.cell.method) else ""
+    return mark + (GREY if _unfit(task, run.cell.method, measure.explainer) else "")
 
 
 def _arrow(measures: Measures, name: str) -> str:

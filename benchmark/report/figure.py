@@ -85,24 +85,23 @@ def draw(task: Task, frame: Frame, standalone: bool = False) -> str:
     title = 20 if frame.stacked else 0
     block = len(variants) * STEP + PAD + title
     bottom = HEAD + block * len(task.methods)
-    parts = _axis(task, frame, bottom)
+    parts = [words_at("soft", frame.x(1 / task.classes), HEAD - 13, f"chance 1/{task.classes}", "middle")]
     for i, method in enumerate(task.methods):
         top = HEAD + i * block
-        parts.append(f'<line class="grid" x1="0" x2="{frame.width}" y1="{top}" y2="{top}"/>')
         at = (4, top + 22) if frame.stacked else (8, top + PAD / 2 + len(variants) * STEP / 2 + 4)
-        parts.append(words_at("method", at[0], at[1], method))
+        inner = [_grid(task, frame, top, block), words_at("method", at[0], at[1], method)]
         for j, variant in enumerate(variants):
-            y = top + PAD / 2 + title + (j + 0.5) * STEP
-            parts.append(_series(task, frame, method, variant, y))
+            inner.append(_series(task, frame, method, variant, top + PAD / 2 + title + (j + 0.5) * STEP))
+        parts.append(f'<g data-row="{escape(method)}">{"".join(inner)}</g>')
+    parts.append(f'<g class="foot">{_axis(frame, bottom)}</g>')
     size = f'viewBox="0 0 {frame.width} {bottom + FOOT}" width="{frame.width}" height="{bottom + FOOT}"'
     label = escape(describe(task), quote=True)
     name = ' xmlns="http://www.w3.org/2000/svg"' if standalone else ""
     start = f"<style>{STYLE}{MARKS}</style>" if standalone else ""
     paper = '<rect class="paper" width="100%" height="100%"/>' if standalone else ""
     return (
-        f'<svg{name} class="plot" role="img" {size} aria-label="{label}">{start}<title>{label}</title>{paper}\n'
-        + "\n".join(parts)
-        + "\n</svg>\n"
+        f'<svg{name} class="plot" role="img" {size} data-step="{block}" aria-label="{label}">'
+        f"{start}<title>{label}</title>{paper}\n" + "\n".join(parts) + "\n</svg>\n"
     )
 
 
@@ -111,18 +110,24 @@ def words_at(kind: str, x: float, y: float, words: str, anchor: str = "start") -
     return f'<text class="{kind}" x="{x:g}" y="{y:g}" text-anchor="{anchor}">{escape(words)}</text>'
 
 
-def _axis(task: Task, frame: Frame, bottom: int) -> list[str]:
-    ticks = (0.0, 0.5, 1.0) if frame.stacked else (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-    parts = []
-    for tick in ticks:
+def _ticks(frame: Frame) -> tuple[float, ...]:
+    return (0.0, 0.5, 1.0) if frame.stacked else (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+def _grid(task: Task, frame: Frame, top: int, block: int) -> str:
+    """The lines behind one method: each has its own, so that a page can leave methods out."""
+    lines = [f'<line class="grid" x1="0" x2="{frame.width}" y1="{top}" y2="{top}"/>']
+    for tick in _ticks(frame):
         x = frame.x(tick)
-        parts.append(f'<line class="grid" x1="{x:g}" x2="{x:g}" y1="{HEAD}" y2="{bottom}"/>')
-        parts.append(words_at("soft", x, bottom + 18, f"{tick:.1f}", "middle"))
+        lines.append(f'<line class="grid" x1="{x:g}" x2="{x:g}" y1="{top}" y2="{top + block}"/>')
     x = frame.x(1 / task.classes)
-    parts.append(f'<line class="chance" x1="{x:.2f}" x2="{x:.2f}" y1="{HEAD - 8}" y2="{bottom}"/>')
-    parts.append(words_at("soft", x, HEAD - 13, f"chance 1/{task.classes}", "middle"))
-    parts.append(words_at("soft", frame.x(0.5), bottom + 36, "accuracy", "middle"))
-    return parts
+    lines.append(f'<line class="chance" x1="{x:.2f}" x2="{x:.2f}" y1="{top}" y2="{top + block}"/>')
+    return "".join(lines)
+
+
+def _axis(frame: Frame, bottom: int) -> str:
+    ticks = [words_at("soft", frame.x(tick), bottom + 18, f"{tick:.1f}", "middle") for tick in _ticks(frame)]
+    return "".join([*ticks, words_at("soft", frame.x(0.5), bottom + 36, "accuracy", "middle")])
 
 
 def _series(task: Task, frame: Frame, method: str, variant: str, y: float) -> str:

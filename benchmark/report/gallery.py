@@ -64,7 +64,7 @@ class Strip:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Test images as columns, and strips by explainer."""
+    """Test images, each a row of the page, and strips by explainer, each a column."""
 
     photos: list[Photo]
     explainers: dict[str, list[Strip]]
@@ -126,6 +126,8 @@ def _strip(task: Task, files: dict[str, Arrays], method: str, explainer: str) ->
     arrays = files[method]
     if HEAT + explainer not in arrays:
         return Strip(method, through, [], f"{run.cell.key}.npz holds no maps of {explainer_words(explainer)}")
+    if explainer in run.not_defined and not np.isfinite(arrays[HEAT + explainer]).any():
+        return Strip(method, through, [], run.not_defined[explainer].partition(". ")[0])
     return Strip(method, through, [_tile(arrays, i, method, explainer) for i in range(len(arrays["label"]))])
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from benchmark.report.access import by_access, peers
+from benchmark.report.costs import cost_entries, cost_heads
 from benchmark.report.numbers import MINUS, Entry, estimate, undefined
 from benchmark.report.records import Results, Run, Summary, Task
+from benchmark.report.select import told
 from benchmark.report.tables import NO_ROW, NO_VALUE, Head, Row, Table
 from benchmark.report.words import GREY, REFERENCE, UNFIT, metric_words
 
 LEVEL = 0.05
+TIE = "="
+"""Sign of a value that shares the best place."""
 Column = tuple[str | None, str, str, str]
 """Variant, metric, head and the head above."""
 
@@ -27,13 +31,13 @@ def columns(task: Task) -> list[Column]:
     accuracy: list[Column] = [(variant, "accuracy", variant, "Accuracy") for variant in task.tested]
     if task.shift:
         accuracy.append((task.shift, "accuracy_gap", f"iid {MINUS} {task.shift}", "Accuracy"))
-    return [*accuracy, *COLUMNS]
+    return [*accuracy, *(one for one in COLUMNS if task.whole is None or one[1] in task.metrics())]
 
 
 def find(task: Task, method: str, variant: str | None, metric: str) -> Summary | None:
     """The summary row of a method; with ``variant=None`` whatever variant the metric has."""
     if variant is None:
-        variant = next((v for m, v, name in task.summary if (m, name) == (method, metric)), "")
+        variant = next((v for v in sorted(task.variants(metric)) if (method, v, metric) in task.summary), "")
     return task.summary.get((method, variant, metric))
 
 
@@ -47,21 +51,56 @@ def best_method(task: Task, variant: str | None, metric: str, among: list[str] |
     """
     words = metric_words(metric)
     sign = 1.0 if words.higher_is_better else -1.0
-    rows = {method: find(task, method, variant, metric) for method in among or task.methods}
-    known = {method: row for method, row in rows.items() if row is not None and row.value is not None}
+    known = _known(task, variant, metric, among)
     if REFERENCE not in known or len(known) < 2:
         return None
     top = max(known, key=lambda method: sign * (known[method].value or 0.0))
-    run = next(run for run in task.runs if run.cell.method == top)
-    if words.explainer is not None and (
-        run.trained_through == words.explainer or run.masks_input or (top, words.explainer) in task.unfit
-    ):
+    if not _may_lead(task, top, words.explainer):
         return None
     others = {method: row for method, row in known.items() if method != top}
     if top == REFERENCE:
         return top if all(_differs(row, -sign) for row in others.values()) else None
     apart = all(_apart(known[top], row) for method, row in others.items() if method != REFERENCE)
     return top if _differs(known[top], sign) and apart else None
+
+
+def tied(task: Task, variant: str | None, metric: str, among: list[str] | None = None) -> set[str]:
+    """The methods that share the best place as far as the tests can tell; empty where one leads, or none may.
+
+    The best, and all that are not shown to differ from it: by the paired test where one of the two is the reference,
+    else by intervals that lie apart, as :func:`best_method` has it. A tie does not show that methods are equal.
+    """
+    if best_method(task, variant, metric, among) is not None:
+        return set()
+    words = metric_words(metric)
+    sign = 1.0 if words.higher_is_better else -1.0
+    known = _known(task, variant, metric, among)
+    known = {method: row for method, row in known.items() if _may_lead(task, method, words.explainer)}
+    if REFERENCE not in known:
+        return set()
+    top = max(known, key=lambda method: sign * (known[method].value or 0.0))
+    same = {method for method, row in known.items() if method == top or not _shown(known[top], row, top, method, sign)}
+    return same if len(same) > 1 else set()
+
+
+def _known(task: Task, variant: str | None, metric: str, among: list[str] | None) -> dict[str, Summary]:
+    rows = {method: find(task, method, variant, metric) for method in among or task.methods}
+    return {method: row for method, row in rows.items() if row is not None and row.value is not None}
+
+
+def _may_lead(task: Task, method: str, explainer: str | None) -> bool:
+    """Not by an explainer that it is trained through, that failed a check on it, or that its blank input fools."""
+    if explainer is None:
+        return True
+    run = next(run for run in task.runs if run.cell.method == method)
+    return run.trained_through != explainer and not run.masks_input and (method, explainer) not in task.unfit
+
+
+def _shown(best: Summary, row: Summary, top: str, method: str, sign: float) -> bool:
+    """Whether the best is shown to be better than another."""
+    if top == REFERENCE:
+        return _differs(row, -sign)
+    return _differs(best, sign) if method == REFERENCE else _apart(best, row)
 
 
 def _differs(row: Summary, sign: float) -> bool:
@@ -85,7 +124,21 @@ def _entry(run: Run, task: Task, variant: str | None, metric: str) -> Entry:
     unfit = words.explainer is not None and (method, words.explainer) in task.unfit
     entry = estimate(row.value, row.low, row.high, reason=NO_VALUE, bounded=words.bounded, mark=mark + GREY * unfit)
     entry = replace(entry, tone=UNFIT if unfit else "")
-    return replace(entry, best=best_method(task, variant, metric, peers(task, run.needs)) == method)
+    if is_tied(task, run, variant, metric):
+        entry = replace(entry, mark=entry.mark + TIE)
+    return replace(entry, best=is_best(task, run, variant, metric))
+
+
+def is_best(task: Task, run: Run, variant: str | None, metric: str) -> bool:
+    """Whether a method is best of those that see the same: of all of them, also where a part is shown."""
+    whole = task.whole or task
+    return best_method(whole, variant, metric, peers(whole, run.needs)) == run.cell.method
+
+
+def is_tied(task: Task, run: Run, variant: str | None, metric: str) -> bool:
+    """Whether a method shares the best place of those that see the same: of all of them, also where a part is shown."""
+    whole = task.whole or task
+    return run.cell.method in tied(whole, variant, metric, peers(whole, run.needs))
 
 
 def headline(task: Task, results: Results) -> Table:
@@ -93,12 +146,14 @@ def headline(task: Task, results: Results) -> Table:
     heads = [Head("Sees beside images and labels"), Head("Method")]
     shown = columns(task)
     heads += [Head(text, group) for _, _, text, group in shown]
+    heads += cost_heads(results)
     rows = []
     titles = {run.title for run in task.runs}
     for needs, runs in by_access(task):
         for run in runs:
             title = f" ({run.title})" if run.title and len(titles) > 1 else ""
             entries = [_entry(run, task, variant, metric) for variant, metric, _, _ in shown]
+            entries += cost_entries(results, run.cell.method)
             rows.append(Row((needs, run.cell.method + title), entries))
     table = Table(task.key, f"{task.title}: does the classifier read the background?", heads, rows)
     table.notes = _notes(task, results, rows)
@@ -147,6 +202,15 @@ def _notes(task: Task, results: Results, rows: list[Row]) -> list[str]:
         if any(entry.best for entry in entries)
         else f"{same}No value is bold: none is ahead of {REFERENCE} and of its like beyond what the intervals allow."
     )
+    if selection := told(task):
+        notes.append(selection)
+    if any(TIE in entry.mark for entry in entries):
+        notes.append(
+            f"{TIE} A tie: of those that see the same and {REFERENCE}, the best, and each that is not shown to differ "
+            f"from it (to or from {REFERENCE} by the paired test, else by intervals that meet). It shows no equality."
+        )
+    if results.costs:
+        notes.append("Cost: timed in one run on one CPU thread. All of it stands in the table of costs.")
     notes.append(
         "This does not establish that a method does as well on other images, biases or backbones, that a model is "
         "free of shortcuts inside the mask, or that it is safe for patients."

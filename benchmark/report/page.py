@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from benchmark.errors import raise_unknown
 from benchmark.files import atomic_path, write_text
 from benchmark.report.compared import agreement_table, comparison_table
 from benchmark.report.costs import costs_table
-from benchmark.report.dose import study_for
+from benchmark.report.details import as_script, details
+from benchmark.report.dose import Study, study_for
 from benchmark.report.dose_figure import MARKS as DOSE_MARKS
-from benchmark.report.dose_figure import draw_dose
+from benchmark.report.dose_figure import PAGE_MARKS, draw_dose
 from benchmark.report.dose_table import dose_section
 from benchmark.report.families import GROUPS, family_tables
 from benchmark.report.figure import MARKS, NARROW, draw, wide
+from benchmark.report.figures_shown import ROOM, Figures, read_figures, read_overview
+from benchmark.report.fill import fill, policy, script
 from benchmark.report.findings import sentences
 from benchmark.report.gallery import Gallery, Sheet, read_gallery, read_sheet
 from benchmark.report.headline import headline
 from benchmark.report.load import load
-from benchmark.report.numbers import MINUS
 from benchmark.report.records import Results, Task
 from benchmark.report.settings import settings_table
 from benchmark.report.tables import (
@@ -32,11 +33,9 @@ from benchmark.report.tables import (
     seed_table,
     training_table,
 )
-from benchmark.report.words import VARIANTS, explainer_words, not_shown, tested_on
+from benchmark.report.words import VARIANTS, not_shown
 
-TEMPLATES = Path(__file__).parent / "templates"
-INTERVAL = rf"\\\[([{MINUS}\d., e]+)\\\](?![(\[:])"
-"""An escaped ``[low, high]`` that cannot start a link: it reads better without the backslashes."""
+FORMATS = ("html", "md")
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,7 @@ class Section:
     narrow: str
     sheet: Sheet | None
     gallery: Gallery | None
+    figures: Figures
 
 
 def write_report(folder: Path, out: Path | None = None) -> list[Path]:
@@ -67,13 +67,38 @@ def write_report(folder: Path, out: Path | None = None) -> list[Path]:
         BenchmarkError: If the folder is not what :func:`benchmark.report.load.load` expects, or a picture is
             broken.
     """
-    out = folder if out is None else out
-    results = load(folder)
-    sections = [_section(results, task) for task in results.tasks]
-    texts = {f"figures/{task.key}.svg": draw(task, wide(task), standalone=True) for task in results.tasks}
-    if (study := study_for(results)) is not None:
-        texts["figures/dose.svg"] = draw_dose(study, standalone=True)
-    context = {
+    return write_pages(load(folder), folder if out is None else out)
+
+
+def write_pages(results: Results, out: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Writes the pages of results, read and perhaps selected; as :func:`write_report`.
+
+    Args:
+        results: What to show.
+        out: Folder of the pages.
+        formats: Of :data:`FORMATS`. The HTML page holds all its pictures; Markdown links to files beside it.
+    """
+    for name in formats:
+        if name not in FORMATS:
+            raise_unknown("format of a page", name, FORMATS)
+    study, overview = study_for(results), read_overview(results)
+    sections = _sections(results, ROOM - overview.size)
+    context = _context(results, sections, study) | {"overview": overview}
+    texts = {f"report.{name}": fill(f"report.{name}", context) for name in formats}
+    if "md" in formats:
+        texts |= _drawings(results, study)
+        (out / "figures").mkdir(parents=True, exist_ok=True)  # also of a suite of which everything was skipped
+    linked = "md" in formats or not all(one.uri for section in sections for one in section.figures.shown)
+    copied = _copy_pictures(results.folder, out, sections, overview) if linked else []
+    for name, text in texts.items():
+        write_text(out / name, text)
+    return [out / name for name in texts] + copied
+
+
+def _context(results: Results, sections: list[Section], study: Study | None) -> dict[str, object]:
+    needs = {run.cell.method: run.needs for task in results.tasks for run in task.runs}
+    code = script()
+    return {
         "results": results,
         "sections": sections,
         "dose": None if study is None else dose_section(study, own=study.results is results),
@@ -82,17 +107,29 @@ def write_report(folder: Path, out: Path | None = None) -> list[Path]:
         "packages": package_table(results),
         "not_shown": not_shown(),
         "variants": [name for name in VARIANTS if any(name in task.tested for task in results.tasks)],
-        "marks": MARKS if study is None else MARKS + DOSE_MARKS,
+        "methods": needs if study is None else needs | {name: "" for name in study.methods if name not in needs},
+        "marks": MARKS if study is None else MARKS + DOSE_MARKS + PAGE_MARKS,
+        "details": as_script(details(results)),
+        "script": code,
+        "policy": policy(code),
     }
-    texts["report.html"] = fill("report.html", context)
-    texts["report.md"] = fill("report.md", context)
-    (out / "figures").mkdir(parents=True, exist_ok=True)  # also of a suite of which everything was skipped
-    for name, text in texts.items():
-        write_text(out / name, text)
-    return [out / name for name in texts] + _copy_sheets(folder, out, sections)
 
 
-def _section(results: Results, task: Task) -> Section:
+def _drawings(results: Results, study: Study | None) -> dict[str, str]:
+    texts = {f"figures/{task.key}.svg": draw(task, wide(task), standalone=True) for task in results.tasks}
+    return texts if study is None else texts | {"figures/dose.svg": draw_dose(study, standalone=True)}
+
+
+def _sections(results: Results, room: int) -> list[Section]:
+    sections = []
+    for task in results.tasks:
+        figures = read_figures(results, task, room)
+        room -= figures.size
+        sections.append(_section(results, task, figures))
+    return sections
+
+
+def _section(results: Results, task: Task, figures: Figures) -> Section:
     return Section(
         task=task,
         sentences=sentences(task),
@@ -106,6 +143,7 @@ def _section(results: Results, task: Task) -> Section:
         narrow=draw(task, NARROW),
         sheet=read_sheet(results.folder, task),
         gallery=read_gallery(results.folder, task),
+        figures=figures,
     )
 
 
@@ -126,37 +164,13 @@ def elsewhere(results: Results, task: Task) -> set[str]:
     return families | guards | {name for _, variant, name in task.summary if variant == GROUPS}
 
 
-def _copy_sheets(folder: Path, out: Path, sections: list[Section]) -> list[Path]:
-    """Brings the contact sheets along, so that the Markdown file links to them wherever it lies."""
+def _copy_pictures(folder: Path, out: Path, sections: list[Section], overview: Figures) -> list[Path]:
+    """Brings contact sheets and drawn figures along: the Markdown file links to them wherever it lies."""
     if out.resolve() == folder.resolve():
         return []
     names = [f"samples/{section.task.key}.png" for section in sections if section.sheet]
+    names += [one.file for found in (overview, *(section.figures for section in sections)) for one in found.shown]
     for name in names:
         with atomic_path(out / name) as fresh:
             fresh.write_bytes((folder / name).read_bytes())
     return [out / name for name in names]
-
-
-def markdown(text: object) -> str:
-    """``text`` as words in GitHub Markdown: nothing in it becomes a link, an emphasis or a new column.
-
-    Tags are left to the template's autoescape.
-    """
-    escaped = re.sub(r"[\\`*\[\]|~$#]|\b_|_\b|(?<!\w)_", r"\\\g<0>", " ".join(str(text).split()))
-    return re.sub(INTERVAL, r"[\1]", escaped)
-
-
-def fill(name: str, context: dict[str, object]) -> str:
-    """One template with its context."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["md"] = markdown
-    environment.filters["explainer"] = explainer_words
-    environment.filters["tested_on"] = tested_on
-    return environment.get_template(f"{name}.j2").render(context)

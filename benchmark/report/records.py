@@ -90,6 +90,17 @@ class Trial:
     balanced_accuracy: float | None
 
 
+@dataclass(frozen=True)
+class Selection:
+    """What is shown of a suite; ``None`` is all. Bold and p-values stay those of the whole suite."""
+
+    methods: frozenset[str] | None = None
+    metrics: frozenset[str] | None = None
+
+    def has(self, metric: str) -> bool:
+        return self.metrics is None or metric in self.metrics
+
+
 @dataclass
 class Task:
     """One dataset under one bias, and every method that learnt it.
@@ -99,6 +110,9 @@ class Task:
         scores: Value by method, seed, variant and metric.
         trials: By method, of those whose settings were searched.
         unfit: By method and explainer: why its maps decide nothing.
+        families: Of each metric.
+        whole: The task with all its methods and metrics, if this is a selection of it: it decides what is best.
+        kept: Metrics that nobody chose and that stay for the headline alone.
     """
 
     key: str
@@ -107,6 +121,12 @@ class Task:
     scores: dict[tuple[str, int, str, str], float | None] = field(default_factory=dict)
     trials: dict[str, list[Trial]] = field(default_factory=dict)
     unfit: dict[tuple[str, str], str] = field(default_factory=dict)
+    families: dict[str, str] = field(default_factory=dict)
+    whole: Task | None = None
+    kept: frozenset[str] = frozenset()
+    _variants: dict[str, set[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _seeds: dict[str, set[int]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _counted: tuple[int, int] = field(default=(0, 0), init=False, repr=False, compare=False)
 
     @property
     def methods(self) -> list[str]:
@@ -126,20 +146,35 @@ class Task:
         return {metric for _, _, metric in self.summary}
 
     def variants(self, metric: str) -> set[str]:
-        return {variant for _, variant, name in self.summary if name == metric}
+        self._count()
+        return set(self._variants.get(metric, ()))
+
+    def _count(self) -> None:
+        """Looks through all rows once, and again when rows came: tables and figures ask hundreds of times."""
+        if self._counted == (len(self.summary), len(self.scores)):
+            return
+        self._variants, self._seeds = {}, {}
+        for _, variant, metric in self.summary:
+            self._variants.setdefault(metric, set()).add(variant)
+        for method, seed, _, _ in self.scores:
+            self._seeds.setdefault(method, set()).add(seed)
+        self._counted = (len(self.summary), len(self.scores))
 
     @property
     def tested(self) -> list[str]:
         """The variants that models were tested on, in their order."""
-        return [name for name in VARIANTS if name in self.variants("accuracy") | self.variants("accuracy_gap")]
+        found = self.variants("accuracy") | self.variants("accuracy_gap")
+        return [name for name in VARIANTS if name in found]
 
     @property
     def shift(self) -> str:
         """The variant that the headline compares iid with; empty if there is none but iid."""
-        return next((name for name in SHIFTS if name in self.tested), "")
+        tested = self.tested
+        return next((name for name in SHIFTS if name in tested), "")
 
     def seeds(self, method: str) -> list[int]:
-        return sorted({seed for name, seed, _, _ in self.scores if name == method})
+        self._count()
+        return sorted(self._seeds.get(method, ()))
 
 
 @dataclass(frozen=True)
@@ -153,7 +188,10 @@ class Skip:
 
 @dataclass(frozen=True)
 class Results:
-    """A results folder, read and checked; ``claims`` is ``None`` where the file is absent."""
+    """A results folder, read and checked; ``claims`` is ``None`` where the file is absent.
+
+    ``commits`` names the commit that last changed a cell's stored predictions, where that was asked for.
+    """
 
     folder: Path
     suite: str
@@ -170,3 +208,5 @@ class Results:
     comparisons: list[Comparison] = field(default_factory=list)
     agreement: list[Agreement] = field(default_factory=list)
     slopes: list[Slope] = field(default_factory=list)
+    selection: Selection | None = None
+    commits: Mapping[str, str] = field(default_factory=dict)

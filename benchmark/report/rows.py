@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -89,21 +89,28 @@ def read_lines(path: Path, columns: tuple[str, ...]) -> Iterator[Line]:
     except FileNotFoundError:
         raise missing(path) from None
     with stream:
-        try:
-            reader = csv.reader(stream, strict=True)
-            head = next(reader, [])
-            lacking = [name for name in columns if name not in head]
-            if lacking:
-                raise BenchmarkError(
-                    f"{path.name} lacks column {lacking[0]!r}", got=",".join(head), expected=",".join(columns)
-                )
-            for texts in reader:
-                where = f"{path.name} line {reader.line_num}"
-                if len(texts) != len(head):
-                    raise BenchmarkError(where, got=f"{len(texts)} fields", expected=str(len(head)))
-                yield Line(where, dict(zip(head, texts, strict=True)))
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise BenchmarkError(f"{path.name} is not CSV in UTF-8", got=str(error)) from error
+        yield from parse(stream, path.name, columns)
+
+
+def parse(stream: Iterable[str], name: str, columns: tuple[str, ...]) -> Iterator[Line]:
+    """The lines of CSV text that has at least these columns.
+
+    Raises:
+        BenchmarkError: If it is not CSV, lacks a column, or a line has another number of fields.
+    """
+    try:
+        reader = csv.reader(stream, strict=True)
+        head = next(reader, [])
+        lacking = [column for column in columns if column not in head]
+        if lacking:
+            raise BenchmarkError(f"{name} lacks column {lacking[0]!r}", got=",".join(head), expected=",".join(columns))
+        for texts in reader:
+            where = f"{name} line {reader.line_num}"
+            if len(texts) != len(head):
+                raise BenchmarkError(where, got=f"{len(texts)} fields", expected=str(len(head)))
+            yield Line(where, dict(zip(head, texts, strict=True)))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise BenchmarkError(f"{name} is not CSV in UTF-8", got=str(error)) from error
 
 
 def _empty(path: Path) -> BenchmarkError:
@@ -128,6 +135,7 @@ def read_summary(path: Path, tasks: dict[str, Task]) -> None:
             low_value, high_value = numbers[name], numbers[high]
             if low_value is not None and high_value is not None and low_value > high_value:
                 raise line.error(name, line.text(name), f"at most {high} = {line.text(high)}")
+        task.families[key[2]] = line.text("family")
         task.summary[key] = Summary(line.count("n_units"), line.count("n_seeds"), **numbers)
     if line is None and tasks:
         raise _empty(path)

@@ -95,7 +95,7 @@ def metric_table(task: Task, metric: str) -> Table:
 
 def metric_tables(task: Task, elsewhere: Set[str] = frozenset()) -> list[Table]:
     """All metrics of a task, gaps folded into their metric, but for those that stand in other tables."""
-    names = task.metrics() - elsewhere
+    names = task.metrics() - elsewhere - task.kept
     folded = {name for name in names if name.endswith(GAP) and name.removesuffix(GAP) in names}
     return [metric_table(task, name) for name in in_order(names - folded, METRICS)]
 
@@ -104,6 +104,7 @@ def seed_table(task: Task) -> Table:
     """Accuracy of every seed beside its validation heatmap loss."""
     variants = [name for name in VARIANTS if any(key[2:] == (name, "accuracy") for key in task.scores)]
     loss = {(method, seed): value for (method, seed, _, name), value in task.scores.items() if name == "heatmap_loss"}
+    with_loss = task.whole is None or bool(loss)  # a selection may leave it out
     rows = []
     for method in task.methods:
         has_loss = any(key[0] == method for key in loss)
@@ -111,11 +112,13 @@ def seed_table(task: Task) -> Table:
             accuracy = [task.scores.get((method, seed, variant, "accuracy")) for variant in variants]
             why = "scores.csv has no value" if has_loss else f"{method} has none"
             entries = [single(value, reason="scores.csv has no value") for value in accuracy]
-            entries.append(single(loss.get((method, seed)), reason=why, bounded=False))
+            if with_loss:
+                entries.append(single(loss.get((method, seed)), reason=why, bounded=False))
             rows.append(Row((method, f"seed {seed}"), entries))
     heads = [Head("Method"), Head("Seed"), *(Head(name, "Accuracy") for name in variants)]
-    heads.append(Head("Validation heatmap loss"))
-    table = Table(f"{task.key}-seeds", "Accuracy of every seed beside its heatmap loss", heads, rows)
+    heads += [Head("Validation heatmap loss")] * with_loss
+    caption = "Accuracy of every seed" + " beside its heatmap loss" * with_loss
+    table = Table(f"{task.key}-seeds", caption, heads, rows)
     if loss and "deceiving" in variants:
         table.notes.append(
             "A low heatmap loss beside a low deceiving accuracy is a hacked objective: the maps that the loss looks at "

@@ -24,7 +24,7 @@ from benchmark.predictions import Predictions
 from benchmark.registry import EXPLAINERS, METHODS
 from benchmark.scoring.gallery import gallery_of
 from benchmark.scoring.merged import merge
-from benchmark.scoring.models import Masks
+from benchmark.scoring.models import Masks, true_masks
 from benchmark.scoring.parts import Answer, Part, Work, answer, parts_of
 from benchmark.scoring.settings import HEADLINE, SHORT, Scoring
 from benchmark.scoring.subset import choose_rows, places_of, read_shown
@@ -104,8 +104,8 @@ def prepared(
         composites = prepare(few, dials.get("codes"))
     classes = stored.logits["iid"].shape[-1]
     validation = read_validation(pack, classes)
-    given = predicted_masks(pack) if METHODS.get(method).needs.mask_at_test else None
-    return Work(runs, method, options, settings, images, shown, composites, validation, given), stored
+    masks = (predicted_masks(pack), true_masks) if METHODS.get(method).needs.mask_at_test else (None, None)
+    return Work(runs, method, options, settings, images, shown, composites, validation, *masks), stored
 
 
 def predicted_masks(pack: Path) -> Masks:
@@ -169,7 +169,11 @@ def pictures(work: Work, stored: Predictions, answers: dict[Part, Answer]) -> di
         for part, each in answers.items()
         if (part.seed, part.variant) == (0, "iid") and part.explainer in SHORT
     }
-    places = work.few("iid", min(work.settings.explainers[name].images for name in maps))
-    rows = stored.subset["iid"][places]
-    prediction = stored.logits["iid"][0, rows].argmax(axis=-1)
-    return gallery_of(work.shown["iid"].take(places), prediction, maps)
+    explained = {name: work.few("iid", work.settings.explainers[name].images) for name in maps}
+    places = min(explained.values(), key=len)
+    few = {
+        name: found if found is None else found[np.searchsorted(explained[name], places)]
+        for name, found in maps.items()
+    }
+    prediction = stored.logits["iid"][0, stored.subset["iid"][places]].argmax(axis=-1)
+    return gallery_of(work.shown["iid"].take(places), prediction, few)

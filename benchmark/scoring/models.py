@@ -79,6 +79,11 @@ Masks = Callable[[UInt8, UInt8], UInt8]
 """``(image, the true mask) -> the mask that the model gets``."""
 
 
+def true_masks(image: UInt8, mask: UInt8) -> UInt8:
+    """The masks as they are."""
+    return mask
+
+
 def predictor(model: nn.Module, given: Masks | None) -> Callable[[UInt8, UInt8], Floats]:
     """Images ``[N, H, W, C]`` and masks ``[N, H, W]`` of a pack to logits ``[N, K]``.
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmark.api import Floats, Ints, Metric, UInt8
-from benchmark.behaviour.measure import measure
+from benchmark.behaviour.measure import ask, measure
 from benchmark.behaviour.prepare import Composites
 from benchmark.behaviour.probe import decodability
 from benchmark.behaviour.shown import Shown
@@ -85,7 +85,8 @@ class Work:
         shown: Variant -> the images that are looked at more closely.
         composites: Of the ``behaviour`` images; ``None`` where behaviour is not asked for.
         validation: The images on which groups are compared.
-        given: What becomes of a mask before a model with masks at test gets it.
+        given: The mask that a model with masks at test is explained and probed with; ``None`` for other models.
+        true: The mask that it is tested with: as its test images, so those on which its worst group is chosen.
     """
 
     runs: Sequence[Path]
@@ -97,6 +98,7 @@ class Work:
     composites: Composites | None
     validation: Validation | None
     given: Masks | None
+    true: Masks | None
 
     def model(self, seed: int) -> nn.Module:
         return load_model(self.runs[seed], self.method, dict(self.options))
@@ -153,7 +155,7 @@ def explained(work: Work, part: Part) -> Answer:
         scores[metric.name + suffix(part.explainer), part.variant] = work.spread(part.variant, places, rounded(values))
     if part.variant == "iid" and work.settings.guards:
         inner = np.flatnonzero(np.isin(places, work.few("iid", work.settings.guards)))
-        found = guarded(part.explainer, model, image, label, maps, inner)
+        found = guarded(part, model, image, label, maps, inner)
         scores |= {(name, "iid"): work.spread("iid", places[inner], rounded(values)) for name, values in found.items()}
     return Answer(scores, maps)
 
@@ -173,14 +175,16 @@ def region(metric: Metric, shown: Shown) -> UInt8:
     return shown.mark if isinstance(metric, HeatmapMetric) and metric.region == "mark" else shown.mask
 
 
-def guarded(
-    explainer: str, model: nn.Module, image: Tensor, label: Tensor, maps: Floats, rows: Ints
-) -> dict[str, Floats]:
-    """How faithful an explainer is to a model, and how much of its maps is left when the weights are random."""
+def guarded(part: Part, model: nn.Module, image: Tensor, label: Tensor, maps: Floats, rows: Ints) -> dict[str, Floats]:
+    """How faithful an explainer is to a model, and how much of its maps is left when the weights are random.
+
+    Every seed has random weights of its own, the same for all explainers.
+    """
+    explainer = part.explainer
     few, target = image[torch.from_numpy(rows)], label[torch.from_numpy(rows)]
     if isinstance(model, GivenMask):
         model = GivenMask(model.model, model.mask[torch.from_numpy(rows)])
-    untrained = randomised(model, derive(0, "randomisation"), few)
+    untrained = randomised(model, derive(part.seed, "randomisation"), few)
     try:
         others = heatmaps(explainer, untrained, few, target)
     except UnknownOperation:
@@ -206,8 +210,8 @@ def behaved(work: Work, part: Part) -> Answer:
         scores |= decodability(features, work.composites.shown)
     if work.given is not None:
         for variant, shown in work.composites.shown.items():
-            right = predict(shown.image, shown.mask).argmax(1) == shown.label
-            scores["predicted_mask_accuracy", variant] = right.astype(np.float32)
+            said = ask(predict, work.composites.as_shown(variant), shown.label)
+            scores["predicted_mask_accuracy", variant] = said.right(shown.label).astype(np.float32)
     return Answer({(name, v): work.spread(v, places[v], values) for (name, v), values in scores.items()})
 
 
@@ -215,5 +219,4 @@ def grouped(work: Work, part: Part) -> Answer:
     """Which validation images the model gets right: their groups are told apart later."""
     if work.validation is None:
         return Answer()
-    predict = predictor(work.model(part.seed), work.given)
-    return Answer(right=is_right(work.validation, predict))
+    return Answer(right=is_right(work.validation, predictor(work.model(part.seed), work.true)))

@@ -57,6 +57,8 @@ class Scoring(Options):
     def _explainers(cls, explainers: dict[str, Explaining]) -> dict[str, Explaining]:
         if JUDGE not in explainers:
             raise ValueError(f"{JUDGE!r} is missing: it is the judge of every table")
+        if "iid" not in explainers[JUDGE].variants:
+            raise ValueError(f"variants of {JUDGE!r} lack 'iid': the gallery and the rankings show the judge there")
         for name in explainers:
             if name not in EXPLAINERS:
                 raise_unknown("explainer", name, EXPLAINERS, do="Mend scoring.yaml, or install what brings it.")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from benchmark.api import Floats, Ints, PlantedBias, UInt8
 from benchmark.data.pack import groups, read_attributes, read_columns
+from benchmark.errors import BenchmarkError
 from benchmark.metrics.groups import group_of
 from benchmark.plan import Marks
 
@@ -86,5 +87,16 @@ def read_validation(pack: Path, classes: int) -> Validation | None:
 
 
 def is_right(validation: Validation, predict: Callable[[UInt8, UInt8], Floats]) -> NDArray[np.bool_]:
-    """``[N]`` whether each image's class is found."""
-    return np.asarray(predict(validation.image, validation.mask).argmax(1) == validation.label)
+    """``[N]`` whether each image's class is found.
+
+    Raises:
+        BenchmarkError: If a logit is not finite: that is no class, and there is no worst group to choose.
+    """
+    logits = predict(validation.image, validation.mask)
+    if bad := int((~np.isfinite(logits).all(1)).sum()):
+        raise BenchmarkError(
+            f"logits of the images {validation.name!r}",
+            got=f"{bad} of {len(logits)} images with one that is not finite",
+            do="Look for a training that diverged.",
+        )
+    return np.asarray(logits.argmax(1) == validation.label)

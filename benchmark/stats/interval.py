@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 from statsmodels.stats.proportion import proportion_confint
 
 from benchmark.api import Floats, Ints
@@ -146,7 +146,7 @@ def seeds_only(values: Floats, *, level: float = 0.95, low: float = -np.inf, hig
 
 def _student(value: float, variance: float, df: float, level: float, low: float, high: float) -> Interval:
     se = float(np.sqrt(variance))
-    half = float(student.ppf((1 + level) / 2, df)) * se
+    half = float(stdtrit(df, (1 + level) / 2)) * se
     return Interval(value, max(low, value - half), min(high, value + half), se, float(df))
 
 

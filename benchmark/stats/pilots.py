@@ -9,7 +9,7 @@ from benchmark.errors import BenchmarkError, raise_unknown
 from benchmark.metrics.named import registered_metrics
 from benchmark.predictions import Predictions
 from benchmark.stats.power import Pilot, pilot_of
-from benchmark.stats.track import Track, Weights, of_images, of_logits
+from benchmark.stats.track import Counts, Track, Weights, of_images, of_logits
 from benchmark.stats.tracks import gap_of, image_tracks
 from benchmark.stats.weights import draw_weights
 
@@ -70,7 +70,8 @@ def _pair(ours: Predictions, theirs: Predictions, variant: str, name: str, weigh
     both = np.where(np.isnan(a.images + b.images), np.nan, 1)
     if np.isnan(both).all(1).any():
         raise BenchmarkError(f"{name} on {variant} is defined for no image of both methods", do="Take another metric.")
+    counts = Counts(weights[variant])
     return (
-        of_images(a.metric, variant, a.images * both, ours, weights),
-        of_images(b.metric, variant, b.images * both, theirs, weights),
+        of_images(a.metric, variant, a.images * both, ours, counts),
+        of_images(b.metric, variant, b.images * both, theirs, counts),
     )

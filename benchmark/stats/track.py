@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -52,27 +52,46 @@ class Track:
         return variance_sum(self.values, draws, int(self.n_units.min()), low=low, high=high)
 
 
-def of_logits(
-    metric: Metric, variant: str, stored: Predictions, weights: Weights, draws: Sequence[Floats] | None = None
+def of_logits(metric: Metric, variant: str, stored: Predictions, weights: Weights) -> Track:
+    """A metric of predictions."""
+    runs, label = stored.logits[variant], stored.tested[variant].label
+    values = [metric.function(logits, label, None) for logits in runs]
+    return known_track(metric, variant, stored, values, [metric.function(one, label, weights[variant]) for one in runs])
+
+
+def known_track(
+    metric: Metric, variant: str, stored: Predictions, values: Sequence[Floats], draws: Sequence[Floats]
 ) -> Track:
-    """A metric of predictions; ``draws`` holds each seed's under the weights where they are there already."""
-    runs, tested = stored.logits[variant], stored.tested[variant]
-    values = np.array([metric.function(logits, tested.label, None) for logits in runs], float)
-    if draws is None:
-        draws = [metric.function(logits, tested.label, weights[variant]) for logits in runs]
-    return Track(metric, variant, values, np.array(draws, float), np.full(len(runs), len(np.unique(tested.unit))))
+    """A metric of predictions from what each seed has without and with weights, ``[]`` and ``[B]``."""
+    units = len(np.unique(stored.tested[variant].unit))
+    return Track(metric, variant, np.array(values, float), np.array(draws, float), np.full(len(values), units))
 
 
-def of_images(metric: Metric, variant: str, images: Floats, stored: Predictions, weights: Weights) -> Track:
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """How often images of one variant count in each draw, gathered once for all metrics of the same images."""
+
+    weight: Floats
+    known: dict[bytes, Floats] = field(default_factory=dict)
+
+    def of(self, rows: Ints) -> Floats:
+        """``[len(rows), B]``."""
+        key = rows.tobytes()
+        if key not in self.known:
+            self.known[key] = np.ascontiguousarray(self.weight[:, rows].T, float)
+        return self.known[key]
+
+
+def of_images(metric: Metric, variant: str, images: Floats, stored: Predictions, counts: Counts) -> Track:
     """The mean of one number an image, ``[S, M]``, over the images where it is defined."""
     defined = ~np.isnan(images)
     some = np.flatnonzero(defined.any(0))
     rows = stored.subset[variant][some]
     filled, there = np.where(defined, images, 0)[:, some].astype(float), defined[:, some].astype(float)
-    count, unit = weights[variant][:, rows], stored.tested[variant].unit[rows]
+    count, unit = counts.of(rows), stored.tested[variant].unit[rows]
     with np.errstate(invalid="ignore", divide="ignore"):
         values = filled.sum(1) / there.sum(1)
-        draws = (filled @ count.T) / (there @ count.T)
+        draws = (filled @ count) / (there @ count)
     n_units = np.array([len(np.unique(unit[row > 0])) for row in there])
     return Track(metric, variant, values, draws, n_units, images)
 

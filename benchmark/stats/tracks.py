@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from benchmark.api import VARIANTS
+from benchmark.api import VARIANTS, Floats
 from benchmark.metrics.attribution import BACKGROUND_RELEVANCE_MASS, HEATMAP_LOSS
 from benchmark.metrics.behaviour import RELATIVE_FOREGROUND_SENSITIVITY
 from benchmark.metrics.generalization import BALANCED_ACCURACY, MACRO_F1, gap
@@ -15,7 +15,7 @@ from benchmark.metrics.ranking import MACRO_AUPRC, MACRO_AUROC, MACRO_AUROC_HAND
 from benchmark.predictions import Predictions
 from benchmark.stats.compare import Difference, paired_difference
 from benchmark.stats.group_tracks import group_tracks
-from benchmark.stats.track import Track, Weights, combined, of_images, of_logits
+from benchmark.stats.track import Counts, Track, Weights, combined, known_track, of_images, of_logits
 
 Key = tuple[str, str]
 """Variant and metric."""
@@ -54,10 +54,12 @@ def tracks_of(stored: Predictions, weights: Weights) -> dict[Key, Track]:
 def logit_tracks(variant: str, stored: Predictions, weights: Weights) -> list[Track]:
     """The metrics of predictions; those of rankings sort the images once for all three."""
     label, metrics = stored.tested[variant].label, registered_metrics("generalization")
-    ours = {metric.name for metric in metrics if metric in RANKINGS}
-    tables = [ranking_table(logits, label, weights[variant]) for logits in stored.logits[variant] if ours]
+    runs = stored.logits[variant]
+    values, draws = ([ranking_table(logits, label, weight) for logits in runs] for weight in (None, weights[variant]))
     found = [
-        of_logits(metric, variant, stored, weights, [t[metric.name] for t in tables] if metric in RANKINGS else None)
+        known_track(metric, variant, stored, *([table[metric.name] for table in tables] for tables in (values, draws)))
+        if metric in RANKINGS
+        else of_logits(metric, variant, stored, weights)
         for metric in metrics
     ]
     if len(np.unique(label)) > 1:
@@ -69,12 +71,13 @@ def logit_tracks(variant: str, stored: Predictions, weights: Weights) -> list[Tr
 def image_tracks(variant: str, stored: Predictions, weights: Weights) -> list[Track]:
     """The metrics of single images, and those made of them."""
     scores = {name: images for (name, where), images in stored.image_scores.items() if where == variant}
-    tracks = {name: of_images(metric_named(name), variant, images, stored, weights) for name, images in scores.items()}
+    counts = Counts(weights[variant])
+    tracks = {name: of_images(metric_named(name), variant, images, stored, counts) for name, images in scores.items()}
     if (name := BACKGROUND_RELEVANCE_MASS.name) in scores:
         rows = stored.subset[variant]
         right = stored.logits[variant][:, rows].argmax(2) == stored.tested[variant].label[rows]
         correct = np.where(right, scores[name], np.nan)
-        tracks[IF_CORRECT] = of_images(metric_named(IF_CORRECT), variant, correct, stored, weights)
+        tracks[IF_CORRECT] = of_images(metric_named(IF_CORRECT), variant, correct, stored, counts)
     if all(name in tracks for name in NOISY):
         metric = RELATIVE_FOREGROUND_SENSITIVITY
         tracks[metric.name] = combined(metric, variant, metric.function, *(tracks[name] for name in NOISY))
@@ -98,14 +101,20 @@ def difference(ours: Track, theirs: Track, stored: Predictions, weights: Weights
         stored: The predictions of either (only its images matter).
         weights: The draws of each variant.
     """
-    if ours.images is not None and theirs.images is not None:
+    if ours.images is not None and theirs.images is not None and not same_defined(ours.images, theirs.images):
         both = np.where(np.isnan(ours.images + theirs.images), np.nan, 1)
-        ours = of_images(ours.metric, ours.variant, ours.images * both, stored, weights)
-        theirs = of_images(theirs.metric, theirs.variant, theirs.images * both, stored, weights)
+        counts = Counts(weights[ours.variant])
+        ours = of_images(ours.metric, ours.variant, ours.images * both, stored, counts)
+        theirs = of_images(theirs.metric, theirs.variant, theirs.images * both, stored, counts)
     if ours.draws is None or theirs.draws is None:
         return None
     span = ours.metric.high - ours.metric.low
     return paired_difference(ours.values, ours.draws, theirs.values, theirs.draws, int(ours.n_units.min()), span=span)
+
+
+def same_defined(ours: Floats, theirs: Floats) -> bool:
+    """Whether both are defined for the same images."""
+    return np.array_equal(np.isnan(ours), np.isnan(theirs))
 
 
 def differences(

@@ -249,3 +249,11 @@ def test_faults_are_told(score, change, message):
     }
     with pytest.raises(BenchmarkError, match=message):
         score(**(given | change))
+
+
+@pytest.mark.parametrize("measure", [road, pixel_flipping])
+def test_a_map_of_zeros_says_nothing_and_has_no_value(measure):
+    model, image, relevance = dots()
+    relevance[2] = 0
+    found = measure(model, image, classes(6), relevance, rng())
+    assert np.isnan(found).tolist() == [False, False, True, False, False, False]

@@ -101,7 +101,7 @@ def test_solving_in_parts_changes_nothing(monkeypatch, most):
     image, removed = rng.random((7, 1, 6, 6)), rng.random((7, 6, 6)) < 0.5
     removed[3] = False
     alone = np.concatenate([impute(image[row : row + 1], removed[row : row + 1]) for row in range(7)])
-    monkeypatch.setattr(imputation, "UNKNOWNS", most)
+    monkeypatch.setattr(imputation, "NUMBERS", most)
     np.testing.assert_allclose(impute(image, removed), alone, atol=1e-13)
 
 

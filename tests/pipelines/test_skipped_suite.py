@@ -28,7 +28,7 @@ from pipelines.recipes import some_images
 MARK = Skipped("secret", "needs credentials", "Register at the provider, then run `dvc repro`.")
 CLAIM = """
 claims:
-  - {name: NAME, sentence: NAME is right, source: a test, dataset: NAME, bias: corner, method: erm,
+  - {name: NAME, sentence: NAME is right, source: a test, test: every_seed, dataset: NAME, bias: corner, method: erm,
      variant: iid, metric: accuracy, at_least: 0}
 """
 
@@ -114,7 +114,9 @@ def test_recorded_numbers_of_what_was_skipped_do_not_drift_and_are_kept(
     check.check(Namespace(suite="default", record=True, strict=True))
     reference = project / "results/reference/default.csv"
     with reference.open("a") as stream:
-        stream.write("secret,corner,erm,iid,accuracy,0.9,0.8,1.0,50,1,recorded elsewhere\n")
+        stream.write(
+            'secret,corner,erm,iid,accuracy,0.9,0.8,1.0,50,1,band,"this project, version 0.1.0, training code x"\n'
+        )
     for record in (False, True):
         capsys.readouterr()
         check.check(Namespace(suite="default", record=record, strict=True))

@@ -4,9 +4,7 @@ import pytest
 from repository import ROOT, run
 
 from benchmark import paths
-from benchmark.claims import read_claims
 from benchmark.config import Suite, load, load_method, parse, read_yaml
-from benchmark.metrics.named import metric_named
 from benchmark.registry import METHODS
 from pipelines import mechanism, score, train
 
@@ -74,11 +72,3 @@ def test_a_hacked_model_and_its_twin_differ_in_path_sampling_alone() -> None:
         assert (one.method, other.method) == ("isnet", "isnet_path")
         assert one.training == other.training
         assert one.options == other.options
-
-
-def test_its_claims_speak_of_its_cells() -> None:
-    claims = read_claims(FOLDER / "claims.yaml")
-    assert len({claim.name for claim in claims}) == len(claims) > 0
-    cells = {(cell.dataset, cell.bias, cell.method) for cell in CELLS}
-    assert {(claim.dataset, claim.bias, claim.method) for claim in claims} <= cells
-    assert all(metric_named(claim.metric).name == claim.metric for claim in claims)

@@ -90,17 +90,15 @@ def test_no_stage_reads_the_roots_params(suite: paths.SuitePaths) -> None:
         assert all(next(iter(param)).startswith("pipelines/") for param in stage.get("params", []))
 
 
-def test_all_settings_load_and_every_claim_is_about_a_cell(suite: paths.SuitePaths) -> None:
+def test_all_settings_and_claims_load(suite: paths.SuitePaths) -> None:
     cells = load(Suite, ROOT / suite.params).cells()
     for cell in cells:
         load_dataset(cell.dataset)
         load_bias(paths.bias_yaml(cell.bias))
         settings = load_method(suite.method_yaml(cell.method))
         parse(METHODS.get(settings.method).Settings, settings.options, cell.method)
-    keys = {cell.key for cell in cells}
     claims = read_claims(suite.claims_yaml)
     assert claims
-    assert {f"{claim.dataset}-{claim.bias}-{claim.method}" for claim in claims} <= keys
     assert len({claim.name for claim in claims}) == len(claims)
 
 

@@ -1,12 +1,15 @@
 from dataclasses import fields, replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmark.api import Needs
 from benchmark.cell import Cell
 from benchmark.report.access import ORDER, by_access, peers, rank
 from benchmark.report.findings import sentences
-from benchmark.report.headline import best_method
+from benchmark.report.headline import best_method, headline, tied
+from benchmark.report.load import load
 from benchmark.report.numbers import estimate, fraction, magnitude, probability
 from benchmark.report.records import Run, Summary, Task
 
@@ -55,6 +58,80 @@ def test_lower_is_better_for_gap_and_relevance_and_training_through_the_judge_ne
     mass = "background_relevance_mass"
     assert best_method(_task(rows, mass, "lrp_epsilon"), "deceiving", mass) == "isnet"
     assert best_method(_task(rows, mass + "_lrp", "lrp_epsilon"), "deceiving", mass + "_lrp") is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "same"),
+    [
+        # The reference is best: the paired test alone decides, whatever the intervals look like.
+        ({"erm": ERM, "isnet": (0.4, 0.39, 0.41, -0.1, 0.2), "rrr": (0.49, 0.44, 0.54, -0.01, 0.01)}, {"erm", "isnet"}),
+        # Another is best, and shown to be better than the reference: it ties with those whose intervals meet its own.
+        ({"erm": ERM, "isnet": (0.9, 0.85, 0.95, 0.4, 0.01), "rrr": (0.88, 0.84, 0.92, 0.38, 0.01)}, {"isnet", "rrr"}),
+        ({"erm": ERM, "isnet": (0.9, 0.85, 0.95, 0.4, 0.2), "rrr": (0.7, 0.6, 0.8, 0.2, 0.01)}, {"erm", "isnet"}),
+        # No variance, no p and no interval: nothing is shown.
+        ({"erm": (1.0, None, None, None, None), "isnet": (1.0, None, None, 0.0, None)}, {"erm", "isnet"}),
+        # A leader has no tie, and one method alone neither.
+        ({"erm": ERM, "isnet": (0.9, 0.85, 0.95, 0.4, 0.01)}, set()),
+        ({"erm": ERM}, set()),
+        ({"isnet": (0.9, 0.85, 0.95, None, None), "rrr": (0.9, 0.85, 0.95, None, None)}, set()),
+        ({"erm": ERM, "isnet": (None, None, None, None, None)}, set()),
+    ],
+)
+def test_a_tie_is_what_the_tests_do_not_tell_apart(rows, same):
+    assert tied(_task(rows), "deceiving", "accuracy") == same
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 1), st.floats(0, 0.3), st.sampled_from([0.001, 0.049, 0.05, 0.8, None])),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_either_one_leads_or_the_best_share_their_place(values):
+    rows = {
+        name: (v, v - half, v + half, None if name == "erm" else v - values[0][0], None if name == "erm" else p)
+        for name, (v, half, p) in zip(("erm", "a", "b", "c", "d", "e"), values, strict=False)
+    }
+    task = _task(rows)
+    best, same = best_method(task, "deceiving", "accuracy"), tied(task, "deceiving", "accuracy")
+    assert not (best and same)
+    if len(rows) > 1:
+        top = max(value for value, *_ in rows.values())
+        assert best or len(same) > 1
+        assert any(rows[name][0] == top for name in same | {best} - {None})
+
+
+def test_what_may_not_lead_by_an_explainer_does_not_tie_by_it():
+    mass = "background_relevance_mass_lrp"
+    rows = {
+        "erm": (0.9, 0.85, 0.95, None, None),
+        "isnet": (0.1, 0.0, 0.2, -0.8, 0.01),
+        "rrr": (0.89, 0.84, 0.94, -0.01, 0.9),
+    }
+    assert tied(_task(rows, mass), "deceiving", mass) == set()  # isnet leads
+    assert tied(_task(rows, mass, "lrp_epsilon"), "deceiving", mass) == {"erm", "rrr"}
+
+
+def test_the_table_marks_ties_and_tells_costs_beside_the_scores(results):
+    (results / "costs.csv").write_text(
+        "method,step_ratio,memory_ratio,inference_ratio,params,train_seconds,needs\n"
+        "erm,1,1,1,1000000,10,nothing\nisnet,2.5,2,1.01,1250000,25,training masks\n"
+    )
+    loaded = load(results)
+    table = headline(loaded.tasks[0], loaded)
+    assert [(head.group, head.text) for head in table.heads[-3:]] == [
+        ("Cost ÷ erm", "training"),
+        ("Cost ÷ erm", "inference"),
+        ("", "Parameters, millions"),
+    ]
+    _, isnet, path = table.rows
+    assert [entry.text for entry in isnet.entries[-3:]] == ["2.50", "1.01", "1.25"]
+    assert [entry.text for entry in path.entries[-3:]] == ["not defined: not timed"] * 3
+    # On iid both differ little from erm; isnet_path alone leads on deceiving, and nothing ties with it there.
+    assert [row.entries[0].mark for row in table.rows] == ["", "=", "="]
+    assert [row.entries[2].mark for row in table.rows] == ["", "", ""]
+    assert any(note.startswith("= A tie") for note in table.notes) and any("timed" in note for note in table.notes)
 
 
 def _mixed():

@@ -31,7 +31,13 @@ def test_seeds_are_stacked_in_order():
     for name in ("iid", "ood"):
         assert merged.logits[name].shape == (3, 3, CLASSES)
         for part, logits in zip(parts, merged.logits[name], strict=True):
-            assert np.array_equal(part.logits[name][0], logits)
+            np.testing.assert_allclose(logits, part.logits[name][0], rtol=0, atol=2**-14)
+
+
+def test_a_logit_keeps_four_decimals():
+    (kept,) = merge([predictions(0)]).logits["iid"]
+    steps = kept.astype(float) * 8192
+    assert np.array_equal(steps, np.round(steps))
 
 
 def test_heatmap_losses_are_kept_when_every_seed_has_one():

@@ -1,5 +1,7 @@
 import os
+import shutil
 import signal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from benchmark.predictions import COLUMNS, Predictions
 from benchmark.predictions import Tested as Shown  # pytest takes a name that begins with Test for tests
 from benchmark.registry import EXPLAINERS
 from benchmark.scoring import cell as whole
+from benchmark.scoring import parts
 from benchmark.scoring.cell import score_cell
 from benchmark.scoring.gallery import write_arrays
 from benchmark.scoring.models import heatmaps, load_model, to_tensor
@@ -180,9 +183,9 @@ def test_a_worker_that_is_killed_ends_in_one_error(cell, monkeypatch):
         score_cell(runs, pack, "erm", {}, workers=2)
 
 
-def test_a_model_with_masks_at_test_is_judged_with_predicted_ones(cell, tmp_path, monkeypatch):
-    subsets, pack, _ = cell
-    task, run = Task("test_resnet", CLASSES, 1, SIDE, SIDE), tmp_path / "seed-0"
+def with_masks_at_test(subsets, folder):
+    """The folder of an untrained seed of `mask_input`, with its predictions."""
+    task, run = Task("test_resnet", CLASSES, 1, SIDE, SIDE), folder / "seed-0"
     run.mkdir()
     torch.manual_seed(3)
     save_file(make_method("mask_input", {}).build(task).state_dict(), run / WEIGHTS)
@@ -196,9 +199,16 @@ def test_a_model_with_masks_at_test_is_judged_with_predicted_ones(cell, tmp_path
         }
     tested = {name: Shown(**{key: getattr(images, key) for key in COLUMNS}) for name, images in shown.items()}
     Predictions(seeds=np.array([0]), tested=tested, logits=logits).write(run / PREDICTIONS)
+    return run
+
+
+def test_a_model_with_masks_at_test_is_judged_with_predicted_ones(cell, tmp_path, monkeypatch):
+    subsets, pack, _ = cell
+    run = with_masks_at_test(subsets, tmp_path)
+    model = load_model(run, "mask_input", {})
     few = Scoring(explainers={"integrated_gradients": Explaining(images=4)}, behaviour=12, guards=0)
     scores = score_cell([run], pack, "mask_input", {}, few).predictions.image_scores
-    for variant in shown:
+    for variant in ("iid", "ood", "deceiving"):
         assert set(np.unique(scores["predicted_mask_accuracy", variant])) <= {0, 1, np.nan}
         assert (~np.isnan(scores["predicted_mask_accuracy", variant])).sum() == 12
     # a segmenter that finds nothing: the model sees black images, in its heatmaps and in its behaviour
@@ -213,6 +223,63 @@ def test_a_model_with_masks_at_test_is_judged_with_predicted_ones(cell, tmp_path
     assert np.isnan(blind["background_relevance_mass", "iid"]).all()  # no relevance where nothing is seen
     assert not np.isnan(scores["background_relevance_mass", "iid"]).all()
     assert ("predicted_mask_accuracy", "iid") not in score_cell(cell[2], pack, "erm", {}, few).predictions.image_scores
+
+
+def test_the_worst_group_of_a_model_with_masks_at_test_is_chosen_with_true_masks(cell, tmp_path, monkeypatch):
+    subsets, pack, _ = cell
+    run = with_masks_at_test(subsets, tmp_path)
+    few = Scoring(explainers={"integrated_gradients": Explaining(images=4)}, behaviour=0, guards=0)
+    seen = []
+    monkeypatch.setattr(whole, "predicted_masks", lambda pack: lambda image, mask: np.zeros_like(mask))
+    monkeypatch.setattr(parts, "is_right", lambda validation, predict: seen.append((validation, predict)))
+    score_cell([run], pack, "mask_input", {}, few)
+    [(validation, predict)] = seen
+    model = load_model(run, "mask_input", {})
+    with torch.no_grad():
+        expected = model(to_tensor(validation.image), torch.from_numpy(validation.mask)[:, None].float()).numpy()
+    np.testing.assert_allclose(predict(validation.image, validation.mask), expected, atol=1e-5)
+
+
+def test_a_logit_that_is_not_finite_is_no_answer_with_predicted_masks(cell, tmp_path, monkeypatch):
+    subsets, pack, _ = cell
+    run = with_masks_at_test(subsets, tmp_path)
+    few = Scoring(explainers={"integrated_gradients": Explaining(images=4)}, behaviour=12, guards=0)
+    work, _ = whole.prepared([run], pack, "mask_input", {}, few)
+
+    def silent_on_the_third(image, mask):
+        said = torch.zeros(len(image), CLASSES)
+        said[2, 1] = torch.nan
+        return said
+
+    silent = SimpleNamespace(**vars(work), model=lambda seed: silent_on_the_third, few=work.few, spread=work.spread)
+    monkeypatch.setattr(parts, "featurizer", lambda model, given: None)
+    found = parts.behaved(silent, parts.Part(0, "behaviour")).scores["predicted_mask_accuracy", "ood"]
+    assert np.isnan(found).sum() == 1
+
+
+def test_every_seed_is_compared_with_random_weights_of_its_own(cell, tmp_path):
+    _, pack, runs = cell
+    twin = shutil.copytree(runs[1], tmp_path / "seed-1")
+    shutil.copy(runs[0] / WEIGHTS, twin / WEIGHTS)
+    few = Scoring(explainers={"integrated_gradients": Explaining(images=4)}, behaviour=0, guards=4)
+    scores = score_cell([runs[0], twin], pack, "erm", {}, few).predictions.image_scores
+    first, second = scores["background_relevance_mass", "iid"]
+    assert np.array_equal(first, second)  # the same model twice
+    first, second = scores["randomisation_integrated_gradients", "iid"]
+    assert not np.array_equal(first, second, equal_nan=True)
+
+
+def test_the_gallery_pairs_images_with_maps_where_explainers_look_at_different_numbers_of_them(cell):
+    subsets, pack, runs = cell
+    explainers = {"integrated_gradients": Explaining(images=24), "lrp_epsilon": Explaining(images=9)}
+    gallery = score_cell(runs[:1], pack, "erm", {}, Scoring(explainers=explainers, behaviour=0, guards=0)).gallery
+    iid = subsets["iid"].images
+    rows = [iid.id.tolist().index(name) for name in gallery["id"]]
+    assert set(rows) <= set(choose_subset(len(iid), 9).tolist())
+    model = load_model(runs[0], "erm", {})
+    for name in explainers:
+        expected = heatmaps(name, model, to_tensor(iid.image[rows]), torch.from_numpy(iid.label[rows]))
+        np.testing.assert_allclose(gallery[f"heatmap/{name}"], expected, rtol=2e-3, atol=1e-4)
 
 
 def test_a_pack_with_other_images_is_refused(cell, tmp_path):

@@ -36,6 +36,7 @@ def test_as_many_images_are_looked_at_as_the_largest_question_needs():
     [
         ({"explainers": {"lrp_epsilon": {}}}, "'integrated_gradients' is missing: it is the judge"),
         (asked(grad_cam={"variants": ["iid", "odd"]}), "'odd' is no variant: expected iid, ood, deceiving, external"),
+        (asked(**{JUDGE: {"variants": ["ood"]}}), "variants of 'integrated_gradients' lack 'iid'"),
         (asked(grad_kam={}), "grad_cam"),
         (asked(grad_cam={"images": 0}), "greater than or equal to 1"),
         (asked() | {"behavior": 3}, "behavior"),

@@ -5,8 +5,9 @@ import pytest
 
 from benchmark.api import PlantedBias
 from benchmark.data.pack_write import write_columns
+from benchmark.errors import BenchmarkError
 from benchmark.plan import Marks
-from benchmark.scoring.validation import groups_of, read_validation
+from benchmark.scoring.validation import groups_of, is_right, read_validation
 
 
 def marks(classes, **dials):
@@ -76,3 +77,12 @@ def test_without_such_images_it_is_chosen_on_the_trainings_own(pack):
 def test_a_natural_bias_has_no_groups(pack):
     assert read_validation(pack("train", "val"), 2) is None
     assert read_validation(pack("train", "val", "deceiving", settings={"correlation": 1.0}), 2) is None
+
+
+def test_an_image_without_an_answer_is_not_taken_for_class_0(pack):
+    found = read_validation(pack("train", "val", "balanced", "iid", "deceiving"), 2)
+    said = np.array([[2.0, 1.0], [0.0, 3.0], [5.0, 4.0]])
+    assert is_right(found, lambda image, mask: said).tolist() == [True, True, False]
+    said[0, 1] = np.nan
+    with pytest.raises(BenchmarkError, match=r"'balanced'.*1 of 3 images with one that is not finite"):
+        is_right(found, lambda image, mask: said)
