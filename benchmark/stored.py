@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmark import paths
+from benchmark import claims, paths
 from benchmark.cell import Cell
+from benchmark.data.threads import in_threads
 from benchmark.errors import BenchmarkError
 from benchmark.explainers.conventions import trained_by_maps
 from benchmark.files import read_json
@@ -33,16 +34,51 @@ def read_stored(suite: paths.SuitePaths) -> Stored:
     """Facts and predictions of a suite's cells.
 
     Raises:
-        BenchmarkError: If a file of a cell is missing or damaged.
+        BenchmarkError: If a file of a cell is missing or damaged, or predictions are of other data than the facts say.
+    """
+    facts = read_facts(suite)
+    present = [cell for cell, fact in facts.items() if "skipped" not in fact]
+    read = in_threads(lambda cell: Predictions.read(suite.predictions(cell)), present)
+    stored = Stored(facts, dict(zip(present, read, strict=True)))
+    _same_data(stored)
+    return stored
+
+
+def read_facts(suite: paths.SuitePaths) -> dict[Cell, dict[str, Any]]:
+    """The facts of all cells of a suite, the skipped ones too.
+
+    Raises:
+        BenchmarkError: If facts are missing or are none.
     """
     facts = {}
     for cell in suite.suite().cells():
         if not (path := suite.facts(cell)).is_file():
             do = f"Run `dvc repro {suite.pipeline}`."
             raise BenchmarkError(f"facts of cell {cell.key} are missing", got=str(path), do=do)
-        facts[cell] = read_json(path)
-    present = [cell for cell, fact in facts.items() if "skipped" not in fact]
-    return Stored(facts, {cell: Predictions.read(suite.predictions(cell)) for cell in present})
+        try:
+            facts[cell] = read_json(path)
+        except (OSError, ValueError) as error:
+            raise BenchmarkError(f"facts of cell {cell.key} in {path} are damaged", got=str(error)) from error
+        if not isinstance(facts[cell], dict):
+            raise BenchmarkError(f"facts of cell {cell.key} in {path}", got=facts[cell], expected="names with values")
+    return facts
+
+
+def _same_data(stored: Stored) -> None:
+    """Refuses predictions of other data than the cell's facts name, or than another cell's of the same task."""
+    tasks: dict[str, tuple[str, str]] = {}
+    for cell, predictions in stored.predictions.items():
+        if not (data := predictions.attributes.get("data", "")):
+            continue
+        if (told := stored.facts[cell].get("data", "")) and not data.startswith(told):
+            raise BenchmarkError(
+                f"data of the predictions of cell {cell.key}", got=data, expected=f"{told}…, its facts'"
+            )
+        first, expected = tasks.setdefault(cell.task, (cell.key, data))
+        if data != expected:
+            raise BenchmarkError(
+                f"data of the predictions of cell {cell.key}", got=data, expected=f"{expected}, as in {first}"
+            )
 
 
 def explained(facts: Mapping[Cell, Mapping[str, Any]]) -> set[Cell]:
@@ -61,3 +97,11 @@ def write_tables(stored: Stored, folder: Path) -> Summarised:
     biases = {cell: facts[cell].get("registered_bias", cell.bias) for cell in predictions}
     write_csv(folder / "slopes.csv", slope_rows(predictions, dials, biases), SLOPE_COLUMNS)
     return tables
+
+
+def decide_claims(suite: paths.SuitePaths, stored: Stored, tables: Summarised) -> list[claims.ClaimRow]:
+    """Decides a suite's claims: all draws are there, so any two methods of a task can be compared."""
+    asked = claims.read_claims(suite.claims_yaml)
+    seeds = {cell: predictions.seeds.tolist() for cell, predictions in stored.predictions.items()}
+    costs = claims.read_costs(suite.results / "costs.csv")
+    return claims.decide_all(asked, tables.tracks, costs, seeds=seeds, cells=list(stored.facts))

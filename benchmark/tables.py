@@ -6,7 +6,6 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -28,7 +27,7 @@ def write_csv(path: Path, rows: Iterable[Any], columns: Sequence[str]) -> None:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        record = row if isinstance(row, Mapping) else asdict(row)
+        record = row if isinstance(row, Mapping) else vars(row)  # a deep copy takes longer than the file
         if set(record) != set(columns):
             raise BenchmarkError(f"row of {Path(path).name}", got=sorted(record), expected=", ".join(columns))
         writer.writerow([_field(record[column]) for column in columns])

@@ -14,7 +14,8 @@ from collections import Counter
 from benchmark import paths
 from benchmark.check.reference import KEY, compare_suite, record
 from benchmark.errors import BenchmarkError
-from benchmark.files import read_json, write_json
+from benchmark.files import write_json
+from benchmark.stored import read_facts
 from benchmark.tables import read_rows
 from pipelines import program
 
@@ -57,7 +58,7 @@ def check(arguments: argparse.Namespace) -> None:
     for drift in drifts:
         print("DRIFT {name}: recorded {recorded}, found {found}".format(**drift))
     counted = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items())) or "none"
-    skipped = sorted({cell["dataset"] for cell in read_json(suite.results / "suite.json")["skipped"]})
+    skipped = sorted({cell.dataset for cell, fact in read_facts(suite).items() if "skipped" in fact})
     left_out = f", {', '.join(skipped)} skipped" if skipped else ""
     print(f"{part.compared} recorded numbers compared, {len(drifts)} drifted{left_out}; claims: {counted}")
     if drifts and arguments.strict:

@@ -14,8 +14,7 @@ from benchmark.report.describe import describe
 from benchmark.report.page import write_report
 from benchmark.report.protocol import PROTOCOL, shown
 from benchmark.scoring.settings import Scoring, suffix
-from benchmark.stored import Stored, read_stored, write_tables
-from benchmark.summary import Summarised
+from benchmark.stored import decide_claims, read_stored, write_tables
 from benchmark.tables import write_csv
 from benchmark.training_tables import RUN_COLUMNS, TRAINING_COLUMNS, run_rows, training_rows
 from pipelines import program
@@ -31,20 +30,11 @@ def report(arguments: argparse.Namespace) -> None:
     write_csv(suite.results / "reliability.csv", reliability_rows(stored.predictions), RELIABILITY_COLUMNS)
     write_csv(suite.results / "runs.csv", run_rows(stored.facts), RUN_COLUMNS)
     write_csv(suite.results / "training.csv", training_rows(stored.facts), TRAINING_COLUMNS)
-    decide_claims(suite, stored, tables)
+    write_csv(suite.results / "claims.csv", decide_claims(suite, stored, tables), claims.COLUMNS)
     lines, seeds = [*shown(stored.predictions), *PROTOCOL], list(suite.suite().seeds)
     write_json(suite.results / "suite.json", describe(suite.name, seeds, list(stored.facts.values()), lines))
     for path in [*draw_all(suite.results), *write_report(suite.results)]:
         print(path)
-
-
-def decide_claims(suite: paths.SuitePaths, stored: Stored, tables: Summarised) -> None:
-    """Decides the suite's claims: all draws are there, so any two methods of a task can be compared."""
-    asked = claims.read_claims(suite.claims_yaml)
-    seeds = {cell: predictions.seeds.tolist() for cell, predictions in stored.predictions.items()}
-    costs = claims.read_costs(suite.results / "costs.csv")
-    decided = claims.decide_all(asked, tables.tracks, costs, seeds=seeds, cells=list(stored.facts))
-    write_csv(suite.results / "claims.csv", decided, claims.COLUMNS)
 
 
 if __name__ == "__main__":

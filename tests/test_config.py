@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.api import Options
+from benchmark.check.retrain import Regression
 from benchmark.config import (
     Matrix,
     MethodFile,
@@ -218,6 +219,8 @@ def test_every_shipped_settings_file_is_good(path, monkeypatch):
         assert load_bias(path).settings.version >= 1
     elif path.name == "scoring.yaml":
         assert load(Scoring, path).images >= 100
+    elif path.name == "regression.yaml":
+        assert load(Regression, path).train["default"]
     else:
         monkeypatch.chdir(CONFIGS.parents[1])
         assert load_dataset(path.stem).settings.version >= 1

@@ -21,7 +21,7 @@ class Kind:
     """What a table is like.
 
     Attributes:
-        row: The dataclass of its rows: a ``float`` field is compared with a tolerance, every other one to the letter.
+        row: The class of its rows: a ``float`` field is compared with a tolerance, every other column to the letter.
         key: The columns that name a row.
     """
 
@@ -30,7 +30,7 @@ class Kind:
 
     @property
     def types(self) -> dict[str, type]:
-        """Every column and its type, in order."""
+        """The columns that the class names, with their types."""
         return get_type_hints(self.row)
 
 
@@ -49,7 +49,7 @@ def compare_tables(kind: Kind, committed: Path, fresh: Path) -> tuple[int, list[
     columns, new = _read(fresh, kind.key)
     if header != columns:
         return 0, [Moved(name, "(all rows)", "columns", ", ".join(header), ", ".join(columns), "equal")]
-    moved, compared = [], 0
+    moved, compared, types = [], 0, kind.types
     for key in [*old, *(key for key in new if key not in old)]:
         row = " ".join(part for part in key if part)
         if key not in new or key not in old:
@@ -57,10 +57,9 @@ def compare_tables(kind: Kind, committed: Path, fresh: Path) -> tuple[int, list[
             moved.append(Moved(name, row, "(row)", recorded, found, "equal"))
             continue
         compared += len(columns)
-        types = kind.types
-        if differing := [c for c in columns if not same(old[key][c], new[key][c], types[c])]:
+        if differing := [c for c in columns if not same(old[key][c], new[key][c], types.get(c, str))]:
             first = differing[0]
-            allowed = f"± {ROUNDING:g}" if types[first] is float else "equal"
+            allowed = f"± {ROUNDING:g}" if types.get(first) is float else "equal"
             moved.append(Moved(name, row, ", ".join(differing), old[key][first], new[key][first], allowed))
     if not moved and list(old) != list(new):
         pair = next(keys for keys in zip(old, new, strict=True) if keys[0] != keys[1])

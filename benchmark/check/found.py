@@ -34,10 +34,12 @@ class Left:
     Attributes:
         what: Its name.
         why: The reason.
+        excused: Whether nothing is amiss: a stale suite, or a data set that nobody here may have.
     """
 
     what: str
     why: str
+    excused: bool = False
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Tier (a): the tables of a suite once more from its stored predictions, and equal to the committed ones.
+"""Tier (a): the tables of a suite once more from what git holds of its cells, and equal to the committed ones.
 
 No training, no data, no torch: whatever reads ``results/<suite>/predictions`` in a clone gets the published numbers, or
 is told which ones it does not get.
@@ -12,16 +12,31 @@ from pathlib import Path
 from benchmark import paths
 from benchmark.api import Score
 from benchmark.check.equal import Kind, compare_tables
-from benchmark.check.found import Left, Part
+from benchmark.check.found import Left, Moved, Part
+from benchmark.claims import COLUMNS as CLAIM_COLUMNS
+from benchmark.claims import ClaimRow
 from benchmark.comparisons import ComparisonRow
+from benchmark.config import load
 from benchmark.errors import BenchmarkError
+from benchmark.metrics.sheet import METRIC_COLUMNS, MetricRow, metric_sheet
 from benchmark.rankings import AgreementRow
 from benchmark.reliability import RELIABILITY_COLUMNS, ReliabilityRow, reliability_rows
+from benchmark.scoring.settings import Scoring, suffix
 from benchmark.slopes import SlopeRow
-from benchmark.stored import read_stored, write_tables
+from benchmark.stored import Stored, decide_claims, read_stored, write_tables
 from benchmark.summary import SummaryRow
 from benchmark.tables import write_csv
+from benchmark.training_tables import PLACE, RUN_COLUMNS, TRAINING_COLUMNS, run_rows, training_rows
 from benchmark.verdicts import GuardRow
+
+CELL = ("dataset", "bias", "method")
+
+
+class Logged:
+    """What is a real number in ``training.csv``."""
+
+    value: float
+
 
 TABLES = {
     "scores.csv": Kind(Score, ("dataset", "bias", "method", "seed", "variant", "metric")),
@@ -33,8 +48,12 @@ TABLES = {
     "guards.csv": Kind(GuardRow, ("dataset", "bias", "method", "explainer")),
     "slopes.csv": Kind(SlopeRow, ("dataset", "bias", "dial", "held", "at", "method", "variant", "metric")),
     "reliability.csv": Kind(ReliabilityRow, ("dataset", "bias", "method", "variant", "bin")),
+    "claims.csv": Kind(ClaimRow, ("name", "claim")),
+    "metrics.csv": Kind(MetricRow, ("metric",)),
+    "runs.csv": Kind(object, (*CELL, "seed")),
+    "training.csv": Kind(Logged, (*CELL, "seed", *PLACE, "quantity")),
 }
-"""The tables that are made of predictions alone, with the columns that name a row."""
+"""The tables that are made of predictions, facts and settings, with the columns that name a row."""
 
 NEEDED = ("summary.csv", "scores.csv", "suite.json")
 
@@ -51,21 +70,34 @@ def recompute(suite: paths.SuitePaths) -> Part:
         raise BenchmarkError(f"suite {suite.name} has no results to check", got=got, do=_repro(suite))
     stored = read_stored(suite)
     part.left += [
-        Left(cell.key, f"skipped: {f['skipped']['reason']}") for cell, f in stored.facts.items() if "skipped" in f
+        Left(cell.key, f"skipped: {f['skipped']['reason']}", excused=True)
+        for cell, f in stored.facts.items()
+        if "skipped" in f
     ]
     if not stored.predictions:
         return part
     with tempfile.TemporaryDirectory() as name:
-        write_tables(stored, Path(name))
-        write_csv(Path(name) / "reliability.csv", reliability_rows(stored.predictions), RELIABILITY_COLUMNS)
+        write_all(suite, stored, Path(name))
         for table, kind in TABLES.items():
             if not (suite.results / table).is_file():
-                part.left.append(Left(f"{table} of {suite.name}", "no such file"))
+                part.moved.append(Moved(table, "(all rows)", "(file)", "-", "made again", "equal"))
                 continue
             compared, moved = compare_tables(kind, suite.results / table, Path(name) / table)
             part.compared += compared
             part.moved += moved
     return part
+
+
+def write_all(suite: paths.SuitePaths, stored: Stored, folder: Path) -> None:
+    """Writes the tables as the stage ``report`` does; ``costs.csv``, which was measured, is read and not made."""
+    tables = write_tables(stored, folder)
+    asked = load(Scoring, suite.scoring_yaml).explainers
+    metrics = metric_sheet((row.metric for row in tables.rows), {suffix(name): name for name in asked})
+    write_csv(folder / "metrics.csv", metrics, METRIC_COLUMNS)
+    write_csv(folder / "reliability.csv", reliability_rows(stored.predictions), RELIABILITY_COLUMNS)
+    write_csv(folder / "runs.csv", run_rows(stored.facts), RUN_COLUMNS)
+    write_csv(folder / "training.csv", training_rows(stored.facts), TRAINING_COLUMNS)
+    write_csv(folder / "claims.csv", decide_claims(suite, stored, tables), CLAIM_COLUMNS)
 
 
 def _repro(suite: paths.SuitePaths) -> str:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from benchmark import paths, skipped
 from benchmark.api import Floats, Options
 from benchmark.cell import Cell
 from benchmark.check.band import Band, sample_band, sample_gap_band, training_band
 from benchmark.check.found import Left, Moved, Part
+from benchmark.check.show import one
 from benchmark.config import load_method
 from benchmark.data.pack import read_attributes
 from benchmark.errors import BenchmarkError, raise_unknown
@@ -31,12 +32,24 @@ from benchmark.training.progress import Display
 
 SETTINGS = paths.CONFIGS / "regression.yaml"
 
+OUTSIDE = 2
+"""So many values of a model outside of their bands are a drift; with three models and seeds luck does that in 1 to 5 of
+100 runs (docs/regression.md)."""
+
 
 class Regression(Options):
     """regression.yaml: what is trained again."""
 
-    level: float = Field(0.95, gt=0, lt=1, description="of each prediction band")
+    level: float = Field(0.95, gt=0, lt=1, description="of all models together")
     train: dict[str, dict[str, tuple[int, ...]]] = Field(description="suite -> cell -> seeds")
+
+    @field_validator("train")
+    @classmethod
+    def _seeds(cls, train: dict[str, dict[str, tuple[int, ...]]]) -> dict[str, dict[str, tuple[int, ...]]]:
+        for key, seeds in (item for cells in train.values() for item in cells.items()):
+            if not seeds or len(set(seeds)) < len(seeds):
+                raise ValueError(f"seeds of {key} must be different and at least one, got {list(seeds)}")
+        return train
 
 
 class Named(Display):
@@ -83,13 +96,13 @@ def retrain(suite: paths.SuitePaths, settings: Regression, workers: int | None =
         jobs = []
         for cell, seeds in _cells(suite, chosen).items():
             if mark := skipped.in_attributes(read_attributes(_pack(suite, cell))):
-                part.left.append(Left(cell.key, f"skipped: {mark.reason}"))
+                part.left.append(Left(cell.key, f"skipped: {mark.reason}", excused=True))
             else:
                 jobs += jobs_of(suite, cell, seeds, Path(name))
         if jobs:
             train_seeds(jobs, Named(jobs), workers, keys=range(len(jobs)))
         for job in jobs:
-            compare_job(suite, job, settings.level, part)
+            compare_job(suite, job, 1 - (1 - settings.level) / len(jobs), part)
     return part
 
 
@@ -135,7 +148,16 @@ def jobs_of(suite: paths.SuitePaths, cell: Cell, seeds: tuple[int, ...], folder:
 
 
 def compare_job(suite: paths.SuitePaths, job: Job, level: float, part: Part) -> None:
-    """Adds to the part what a retrained model says.
+    """Adds to the part what a retrained model says: it has moved if two of its values are outside of their bands.
+
+    One of many is outside by luck. A real drift of a variant moves its accuracy and its gap, one of all variants all
+    accuracies. A model with one value only has no second one.
+
+    Args:
+        suite: Of the stored model.
+        job: Of the new one.
+        level: Of each band.
+        part: Where it is told.
 
     Raises:
         BenchmarkError: If the stored predictions are missing or do not hold the seed.
@@ -156,11 +178,15 @@ def compare_job(suite: paths.SuitePaths, job: Job, level: float, part: Part) -> 
         return
     values = values_of(stored, place, new, level)
     part.compared += len(values)
-    for value in values:
-        if not value.band.holds(value.new):
-            allowed = f"{value.band.low:.4f} to {value.band.high:.4f} ({value.band.basis})"
-            found = f"{value.stored:.4f}", f"{value.new:.4f}"
-            part.moved.append(Moved("retrained", f"{name} {value.name}", "value", *found, allowed))
+    outside = [value for value in values if not value.band.holds(value.new)]
+    for value in outside:
+        allowed = f"{value.band.low:.4f} to {value.band.high:.4f} ({value.band.basis})"
+        found = f"{value.stored:.4f}", f"{value.new:.4f}"
+        moved = Moved("retrained", f"{name} {value.name}", "value", *found, allowed)
+        if len(outside) >= min(OUTSIDE, len(values)):
+            part.moved.append(moved)
+        else:
+            part.notes.append(f"outside, as luck may have it: {one(moved)}")
     equal = all(np.array_equal(stored.logits[v][place], new.logits[v][0]) for v in new.logits)
     told = ", ".join(f"{value.name} {value.stored:.4f} → {value.new:.4f}" for value in values)
     part.notes.append(f"{name}: logits {'as recorded' if equal else 'differ from the recorded ones'}; {told}")
@@ -184,9 +210,9 @@ def values_of(stored: Predictions, place: int, new: Predictions, level: float) -
     units = {v: len(np.unique(images.unit)) for v, images in new.tested.items()}
     values = []
     for v in new.tested:
-        one, another = float(old[v][place]), found[v]
-        band = training_band(old[v], place, level=level) or sample_band(one, another, units[v], level=level)
-        values.append(Value(f"{v} accuracy", one, another, band))
+        before, after = float(old[v][place]), found[v]
+        band = training_band(old[v], place, level=level) or sample_band(before, after, units[v], level=level)
+        values.append(Value(f"{v} accuracy", before, after, band))
     for v in (v for v in new.tested if v != "iid" and "iid" in new.tested):
         gaps = old["iid"] - old[v]
         pairs = (float(old["iid"][place]), float(old[v][place])), (found["iid"], found[v])

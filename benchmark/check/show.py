@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from benchmark.check.found import Moved, Part, count
+from benchmark.errors import BenchmarkError
 
 MOST_LINES = 25
 """Of one comparison in a terminal; the rest is counted."""
@@ -45,6 +46,18 @@ def verdict(parts: Sequence[Part]) -> str:
     if moved:
         return f"{moved} moved"
     return f"all {compared} as recorded" if compared else "nothing was compared"
+
+
+def require_something(parts: Sequence[Part]) -> None:
+    """Refuses to call a check a success that has compared nothing, unless all that was left is excused.
+
+    Raises:
+        BenchmarkError: If nothing was compared, for no good reason.
+    """
+    compared, moved = count(parts)
+    left = [left for part in parts for left in part.left]
+    if not compared and not moved and not (left and all(each.excused for each in left)):
+        raise BenchmarkError("nothing was compared", got=[f"{each.what}: {each.why}" for each in left] or None)
 
 
 def markdown(parts: Sequence[Part]) -> str:

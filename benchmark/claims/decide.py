@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmark.cell import Cell
 from benchmark.claims import ratios, scores
+from benchmark.claims.check import check_claims, check_costs, check_members
 from benchmark.claims.kinds import Claim, Ratio, Scored, Tested
 from benchmark.claims.members import Member, members
 from benchmark.claims.outcome import Outcome, Verdict
@@ -81,9 +82,16 @@ def decide_all(
 
     Returns:
         One row for each dataset, bias, method and other method that a claim names, in the order of the claims.
+
+    Raises:
+        BenchmarkError: If a claim names what the suite does not have, asks of a metric what it cannot be, two rows
+            have one name, or costs are no positive numbers within their bounds.
     """
     found = scores.Scores(tracks, seeds)
     asked = [member for claim in claims for member in members(claim, cells)]
+    check_claims(claims)
+    check_members(asked, cells)
+    check_costs(costs)
     outcomes = [_outcome(member, found, costs) for member in asked]
     families: dict[str, list[int]] = {}
     for place, member in enumerate(asked):

@@ -2,8 +2,9 @@
 
 A value with bounds by Student's t:  ``p(true <= b) = P(T_df >= (value - b) / se)``.
 
-All right in all seeds (no variance, Wilson's bounds): the score test that Wilson's interval inverts,
-``p(true <= b) = P(Z >= (value - b) / sqrt(b (1 - b) / n))``.
+All of n units right in all seeds (no variance, Wilson's bounds): were the share ``b`` or less, all would be right with
+probability ``b^n`` at most, so ``p(true <= b) = b^n``, exactly; none right: ``p(true >= b) = (1 - b)^n``. So of any
+mean over units in [0, 1] that is 1 or 0; between them, without variance, the score test that Wilson's interval inverts.
 
 A difference of accuracies in which no unit differs: were it ``-m`` or less, a unit would differ with probability ``m``
 or more, so ``p(true <= -m) = (1 - m)^n``, exactly.
@@ -65,14 +66,20 @@ class Estimate:
         if self.n_seeds < 2:
             return np.nan
         if self.alike:
-            return float(max(0.0, 1 - gain) ** self.n_units) if gain > 0 else 1.0
+            return self._exact_p(gain)
         if found.se > 0 and found.df > 0:
             return float(student.sf(gain / found.se, found.df))
         if not (found.se == 0 and np.isfinite(found.low) and np.isnan(found.df)):
             return np.nan
         if not 0 < bound < 1:  # no share lies there, or none beyond
             return float(gain <= 0)
+        if min(found.value, 1 - found.value) < ROUNDING:
+            return self._exact_p(gain)
         return float(norm.sf(gain / np.sqrt(bound * (1 - bound) / self.n_units)))
+
+    def _exact_p(self, gain: float) -> float:
+        """All units say the same, and would do so with probability ``1 - gain`` each if the truth lay at the bound."""
+        return float(max(0.0, 1 - gain) ** self.n_units) if gain > 0 else 1.0
 
 
 def of_value(track: Track) -> Estimate:

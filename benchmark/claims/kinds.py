@@ -29,6 +29,16 @@ def _listed(value: object) -> object:
 Names = Annotated[tuple[Annotated[str, Field(pattern=f"^{NAME}$")], ...], Field(min_length=1), BeforeValidator(_listed)]
 
 
+def _no_truth(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("is no number")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_no_truth)]
+"""``margin: true`` would else be 1."""
+
+
 class Claim(Options):
     """What every claim has.
 
@@ -56,6 +66,8 @@ class Claim(Options):
             raise ValueError(f"of several, the sentence must say which: write {{{lacking[0]}}} in it")
         if unknown := sorted(held - set(self.lists)):
             raise ValueError(f"the sentence has a place for {unknown[0]!r}, expected {', '.join(self.lists)}")
+        if itself := [name for name in self.method if name in (getattr(self, "against", None) or ())]:
+            raise ValueError(f"{itself[0]!r} is in method and in against")
         return self
 
 
@@ -78,7 +90,7 @@ class Tested(Scored):
         family: Claims that are corrected together, by Holm; by default the claim with all that it is said of.
     """
 
-    alpha: float = Field(0.05, gt=0, le=0.2)
+    alpha: Number = Field(0.05, gt=0, le=0.2)
     family: str = Field("", pattern=f"^({NAME})?$")
 
     @property
@@ -89,8 +101,8 @@ class Tested(Scored):
 class Bounded(Scored):
     """A claim with one bound."""
 
-    at_least: float | None = None
-    at_most: float | None = None
+    at_least: Number | None = None
+    at_most: Number | None = None
 
     @model_validator(mode="after")
     def _one_bound(self) -> Bounded:
@@ -128,14 +140,14 @@ class Superiority(Compared):
     """The method is better by more than the margin."""
 
     test: Literal["superiority"]
-    margin: float = Field(0.0, ge=0)
+    margin: Number = Field(0.0, ge=0)
 
 
 class NonInferiority(Compared):
     """The method is not worse by the margin or more."""
 
     test: Literal["non_inferiority"]
-    margin: float = Field(gt=0)
+    margin: Number = Field(gt=0)
 
 
 class Equivalence(Tested):
@@ -144,7 +156,7 @@ class Equivalence(Tested):
     lists: ClassVar[tuple[str, ...]] = Compared.lists
 
     test: Literal["equivalence"]
-    margin: float = Field(gt=0)
+    margin: Number = Field(gt=0)
     against: Names | None = None
 
 
@@ -156,8 +168,8 @@ class Ratio(Claim):
     test: Literal["ratio"]
     column: Column
     against: Names = ("erm",)
-    at_least: float | None = Field(None, gt=0)
-    at_most: float | None = Field(None, gt=0)
+    at_least: Number | None = Field(None, gt=0)
+    at_most: Number | None = Field(None, gt=0)
 
     @model_validator(mode="after")
     def _bounds(self) -> Ratio:

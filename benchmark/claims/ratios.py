@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from benchmark.claims.check import ROUNDING
 from benchmark.claims.kinds import Ratio
 from benchmark.claims.members import Member
 from benchmark.claims.outcome import Outcome, Verdict
+from benchmark.report.words import REFERENCE
 
 Row = Mapping[str, str]
 
@@ -30,12 +32,13 @@ def outcome(member: Member, claim: Ratio, costs: Sequence[Row]) -> Outcome:
         where = "costs.csv is not there" if not rows else f"costs.csv has no {lacking[0] or 'rival'}"
         return Outcome(f"{asked} (undecided: {where})")
     ours, theirs = rows[member.method], rows[member.against]
-    if _number(theirs, claim.column) == 0 or np.isnan(_number(ours, claim.column) + _number(theirs, claim.column)):
+    if np.isnan(_number(ours, claim.column) + _number(theirs, claim.column)):
         return Outcome(f"{asked} (undecided: costs.csv has no number to divide)")
     value = _number(ours, claim.column) / _number(theirs, claim.column)
     low, high = _interval(ours, theirs, claim.column)
     if not np.isnan(low + high):
-        return Outcome(f"{asked} (decided by the interval)", _verdict(claim, low, high), value, low, high)
+        level = "" if REFERENCE in (member.method, member.against) else ", of two 95 % ones: at least 90 %"
+        return Outcome(f"{asked} (decided by the interval{level})", _verdict(claim, low, high), value, low, high)
     if claim.column in COUNTED:
         return Outcome(f"{asked} (counted once: decided by the value)", _verdict(claim, value, value), value)
     return Outcome(f"{asked} (undecided: costs.csv has no interval of {claim.column})", effect=value)
@@ -49,9 +52,9 @@ def _interval(ours: Row, theirs: Row, column: str) -> tuple[float, float]:
 
 def _verdict(claim: Ratio, low: float, high: float) -> Verdict:
     least, most = claim.at_least or 0.0, claim.at_most or np.inf
-    if least <= low and high <= most:
+    if least - ROUNDING <= low and high <= most + ROUNDING:
         return "pass"
-    return "fail" if high < least or low > most else "undecided"
+    return "fail" if high < least - ROUNDING or low > most + ROUNDING else "undecided"
 
 
 def _number(row: Row, column: str) -> float:

@@ -19,10 +19,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmark.cell import Cell
+from benchmark.claims.check import ROUNDING
 from benchmark.claims.estimate import Estimate, of_difference, of_value
 from benchmark.claims.kinds import Bound, Bounded, Equivalence, EverySeed, NonInferiority, Scored, Superiority
 from benchmark.claims.members import Member
 from benchmark.claims.outcome import Outcome, Verdict
+from benchmark.report.numbers import probability
 from benchmark.stats.track import Track
 from benchmark.stats.tracks import Key
 
@@ -70,7 +72,8 @@ def outcome(member: Member, claim: Scored, cell: Cell, scores: Scores) -> Outcom
     p = p_values(claim, found, better)
     if np.isnan(p[0]):
         return Outcome.of(found, f"{asked} (no test: {found.reason})")
-    return Outcome.of(found, f"{asked} (p {p[0]:.2g}, of the opposite {p[1]:.2g}, each before Holm)", p=p)
+    told = f"p {probability(p[0])}, of the opposite {probability(p[1])}, each before Holm"
+    return Outcome.of(found, f"{asked} ({told})", p=p)
 
 
 def p_values(claim: Scored, found: Estimate, higher_is_better: bool) -> tuple[float, float]:
@@ -106,7 +109,7 @@ def _every_seed(asked: str, ours: Track | str, claim: EverySeed, seeds: Sequence
     values = dict(zip(seeds, ours.values.tolist(), strict=True))
     known = {seed: value for seed, value in values.items() if not np.isnan(value)}
     verdict: Verdict = "pass" if len(known) == len(values) else "undecided"
-    if any(way * (value - bound) < 0 for value in known.values()):
+    if any(way * (value - bound) < -ROUNDING for value in known.values()):
         verdict = "fail"
     told = [f"seed {seed}: {f'{value:.4g}' if seed in known else 'not defined'}" for seed, value in values.items()]
     return Outcome.of(of_value(ours), f"{asked} ({', '.join(told)})", verdict)

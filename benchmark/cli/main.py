@@ -42,11 +42,15 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command; 0 when it worked, 1 with one line on stderr when the input is bad."""
+    """Runs a command; 0 when it worked, 1 with one line on stderr when the input or a file is bad."""
     options = parser().parse_args(arguments)
     try:
         COMMANDS[options.command].run(options)
     except BenchmarkError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        name = error.filename2 or error.filename
+        print(f"error: {f'{name}: ' if name else ''}{error.strerror or error}", file=sys.stderr)
         return 1
     return 0

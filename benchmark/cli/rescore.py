@@ -89,8 +89,13 @@ def notes(scorer: Scorer, stored: StoredTask, rows: Sequence[RescoredRow]) -> li
     """What a reader of the numbers must know."""
     draws, tests = rows[0].draws, len({row.method for row in rows if not math.isnan(row.diff)})
     lines = [
-        f"Means over seeds; 95 % intervals over new test units and new trainings, {draws} bootstrap draws. Differences "
-        f"are paired by unit and seed; p is Holm-adjusted over {tests} methods on each variant.",
+        f"Means over seeds; 95 % intervals over new test units and new trainings, {draws} bootstrap draws. "
+        + (
+            f"Differences are paired by unit and seed; p is Holm-adjusted over {tests} method{'s' * (tests != 1)} on "
+            f"each variant."
+            if tests
+            else "No method here has a difference to erm, so there is no p."
+        ),
         f"Suite {stored.suite}, data {stored.data[:12]}.",
     ]
     if scorer.weight is None:

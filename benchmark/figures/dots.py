@@ -9,13 +9,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.transforms import IdentityTransform
 
-from benchmark.figures.labels import Floats, near, place, text_size
-from benchmark.figures.style import INK, MUTED, Look
+from benchmark.figures.labels import GAP, LEAD, Floats, lead, near, place, text_size
+from benchmark.figures.style import INK, LEADER, Look
 
 SIZE = 7.5
 """Of the labels, in points."""
-LEAD = 8.0
-"""Points from a mark to its label from which on a leader joins them."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,8 @@ class Dot:
     sign: str = ""
 
 
-def draw_dots(axes: Axes, dots: Sequence[Dot], looks: Mapping[str, Look]) -> None:
-    """Marks with their intervals and names; the limits of the axes must be final."""
+def draw_dots(axes: Axes, dots: Sequence[Dot], looks: Mapping[str, Look], upright: Sequence[float] = ()) -> None:
+    """Marks with their intervals and names, which keep off upright lines; the limits of the axes must be final."""
     for dot in dots:
         look = looks[dot.method]
         if dot.x_ends:
@@ -43,23 +41,27 @@ def draw_dots(axes: Axes, dots: Sequence[Dot], looks: Mapping[str, Look]) -> Non
         if dot.y_ends:
             axes.plot([dot.x] * 2, dot.y_ends, color=look.colour, linewidth=0.9, alpha=0.6, label=f"{dot.method}: y")
         axes.plot([dot.x], [dot.y], **look.marker(6.5, face="none" if dot.sign else None), label=dot.method, zorder=3)
-    _name(axes, dots)
+    _name(axes, dots, upright)
 
 
-def _name(axes: Axes, dots: Sequence[Dot]) -> None:
+def _name(axes: Axes, dots: Sequence[Dot], upright: Sequence[float]) -> None:
     texts = [dot.method + dot.sign for dot in dots]
     marks = axes.transData.transform([(dot.x, dot.y) for dot in dots])
     sizes = np.array([text_size(text, SIZE) for text in texts])
     bars = [np.concatenate([ends.min(0) - 0.6, ends.max(0) + 0.6]) for dot in dots for ends in _ends(axes, dot)]
     box = axes.get_window_extent()
+    for x in upright:
+        at = axes.transData.transform((x, 0.0))[0]
+        bars.append(np.array([at - 1.5, box.y0, at + 1.5, box.y1]))
     room = (box.x0 + 2, box.y0 + 2, box.x1 - 2, box.y1 - 2)
     boxes = place(marks, sizes, room, np.array(bars).reshape(-1, 4))
     for text, mark, at in zip(texts, marks, boxes, strict=True):
-        end = near(mark, at)
-        if np.hypot(*(end - mark)) > LEAD:
+        if np.hypot(*(near(mark, at) - mark)) > LEAD:
+            end = lead(mark, at[None])[0][0]
+            start = mark + (end - mark) * GAP / np.hypot(*(end - mark))
             axes.plot(
-                *zip(mark, end, strict=True),
-                color=MUTED,
+                *zip(start, end, strict=True),
+                color=LEADER,
                 linewidth=0.5,
                 transform=IdentityTransform(),
                 zorder=2,

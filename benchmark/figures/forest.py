@@ -73,8 +73,9 @@ def plan(subject: Subject) -> Plan:
     bare = [one.method for one in found if one.p is None]
     caption = (
         f"Accuracy on {shift} minus that of {REFERENCE}: {counts(rows)}; {INTERVALS}, paired; filled marks have p < "
-        f"{LEVEL} after Holm's correction over {family} methods, open ones are not told apart from {REFERENCE}. Two "
-        "other methods are not compared, and methods differ in what they see."
+        f"{LEVEL} after Holm's correction over all {family} methods of the suite, open ones are not told apart from "
+        f"{REFERENCE}. Bars are not adjusted, p is. Methods are compared with {REFERENCE} only, not with each other, "
+        "and differ in what they see."
         + left_out(reasons)
         + (f" No p, for the difference does not vary: {', '.join(bare)}." if bare else "")
     )

@@ -20,9 +20,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmark.figures.labels import text_size
 from benchmark.figures.plan import Plan, Subject, absent, left_out, signs_told
 from benchmark.figures.scatter import JUDGE
-from benchmark.figures.style import GRID, INK, MUTED, frame, paper
+from benchmark.figures.style import DPI, GRID, INK, MUTED, frame, paper
 from benchmark.report.gallery import Gallery, Photo, Strip, read_gallery
 from benchmark.report.words import explainer_words
 
@@ -120,8 +121,10 @@ def paint(wall: Wall, title: str) -> Figure:
     rows, columns = len(wall.photos), 1 + len(wall.strips)
     inch = INCH[columns > MANY]
     step = TILE + GAP
-    longest = max(len(strip.method) + len(wall.signs[strip.method]) for strip in wall.strips)
-    head = 0.35 + 0.062 * longest + 0.15
+    longest = max(
+        text_size(name, 7.5)[0] for name in ["image", *(s.method + wall.signs[s.method] for s in wall.strips)]
+    )
+    head = 0.35 + longest / DPI + 0.15
     width, height = 0.75 + columns * step * inch + 0.3, head + rows * step * inch + 0.25
     width = max(width, 5.2)
     figure = paper(width, height, title)
@@ -130,12 +133,12 @@ def paint(wall: Wall, title: str) -> Figure:
     axes.axis("off")
     for j, name in enumerate(["image", *(s.method + wall.signs[s.method] for s in wall.strips)]):
         axes.text(
-            j * step + 0.45,
+            j * step + 0.5,
             -0.12,
             name,
-            rotation=60,
-            rotation_mode="anchor",
+            rotation=90,
             fontsize=7.5,
+            ha="center",
             va="bottom",
             fontweight="bold" if not j else "normal",
         )

@@ -1,7 +1,8 @@
 """Where labels stand so that they hide neither each other nor the marks.
 
 Each label tries places around its mark, near ones first in cost; the cheapest place given all other labels wins, in a
-few rounds over all labels. No draw of chance: equal marks give equal places.
+few rounds over all labels. The labels take turns in several orders; the cheapest result is drawn. No draw of chance:
+equal marks give equal places.
 """
 
 from __future__ import annotations
@@ -23,8 +24,14 @@ Box = tuple[float, float, float, float]
 RADII = (6.0, 10.0, 15.0, 21.0, 29.0, 39.0, 52.0, 68.0, 88.0, 112.0, 140.0)
 ANGLES = 24
 ROUNDS = 6
-MARK = 4.5
+MARK = 5.5
 """Half a side of the square around a mark that labels keep out of, in points."""
+LEAD = 8.0
+"""Points from a mark to its label from which on a leader joins them."""
+GAP = 6.0
+"""Points between the middle of a mark and its leader."""
+SLANT = 20.0
+"""Degrees between a leader and both axes at least: it must not look like an interval, which is never oblique."""
 
 
 @cache
@@ -63,25 +70,49 @@ def place(marks: Floats, sizes: Floats, room: Box, bars: Floats | None = None) -
     keep_out = np.hstack([marks - MARK, marks + MARK])
     lines = np.empty((0, 4)) if bars is None else bars
     offered = [_offers(mark, size, room) for mark, size in zip(marks, sizes, strict=True)]
-    boxes = np.full((len(marks), 4), np.nan)
+    alone = [_alone(offers, mark, keep_out, lines) for offers, mark in zip(offered, marks, strict=True)]
     crowd = (np.hypot(*(marks[:, None] - marks[None]).T) < 60).sum(0)
-    order = np.argsort(-crowd, kind="stable")
-    for _ in range(ROUNDS):
-        before = boxes.copy()
-        for i in order.tolist():
-            others = np.delete(boxes, i, axis=0)
-            others = others[np.isfinite(others[:, 0])]
-            cost = _costs(offered[i], marks[i], keep_out, others, lines)
-            boxes[i] = offered[i][int(cost.argmin())]
-        if np.array_equal(before, boxes):
-            break
-    return boxes
+    best, lowest = np.full((len(marks), 4), np.nan), np.inf
+    for key in (-crowd, crowd, marks[:, 0], -marks[:, 0], marks[:, 1], -marks[:, 1]):
+        boxes = np.full((len(marks), 4), np.nan)
+        for _ in range(ROUNDS):
+            before, total = boxes.copy(), 0.0
+            for i in np.argsort(key, kind="stable").tolist():
+                others = np.delete(boxes, i, axis=0)
+                others = others[np.isfinite(others[:, 0])]
+                cost = alone[i][0] + _together(offered[i], alone[i][1], others)
+                boxes[i] = offered[i][int(cost.argmin())]
+                total += float(cost.min())
+            if np.array_equal(before, boxes):
+                break
+        if total < lowest - 1e-6:
+            best, lowest = boxes, total
+    return best
 
 
 def near(mark: Floats, box: Floats) -> Floats:
-    """The point of a box that is nearest to a mark: where a leader ends."""
+    """The point of a box that is nearest to a mark."""
     found: Floats = np.clip(mark, box[:2], box[2:])
     return found
+
+
+def lead(mark: Floats, boxes: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Where the leaders from a mark to boxes ``[c, 4]`` end, ``[c, 2]``, and whether they are oblique, ``[c]``.
+
+    It is the nearest point of the border from which the way is oblique, or that of the largest angle.
+    """
+    share = np.linspace(0, 1, 25)
+    flat = np.zeros_like(share)
+    border = np.concatenate(
+        [np.stack(pair, 1) for pair in ((share, flat), (share, flat + 1), (flat, share), (flat + 1, share))]
+    )
+    points = boxes[:, None, :2] + (boxes[:, 2:] - boxes[:, :2])[:, None] * border
+    way = np.abs(points - mark)
+    angle = np.degrees(np.arctan2(way.min(2), way.max(2)))
+    length = np.hypot(way[..., 0], way[..., 1])
+    best = np.where(angle >= SLANT, length, 1e6 - angle).argmin(1)
+    rows = np.arange(len(boxes))
+    return points[rows, best], angle[rows, best] >= SLANT
 
 
 def _offers(mark: Floats, size: Floats, room: Box) -> Floats:
@@ -96,20 +127,33 @@ def _offers(mark: Floats, size: Floats, room: Box) -> Floats:
     return boxes
 
 
-def _costs(offers: Floats, mark: Floats, marks: Floats, labels: Floats, bars: Floats) -> Floats:
-    """Of each offer: covered labels weigh most, then marks, then leaders across labels, bars, and distance."""
-    ends = np.clip(mark, offers[:, :2], offers[:, 2:])
-    length = np.hypot(*(ends - mark).T)
-    way = mark + (ends - mark)[:, None] * np.linspace(0.1, 1, 10)[None, :, None]
+def _alone(offers: Floats, mark: Floats, marks: Floats, bars: Floats) -> tuple[Floats, Floats]:
+    """Of each offer what it costs whatever the other labels do, ``[c]``, and the points of its leader, ``[c, p, 2]``.
+
+    A leader that looks like an interval weighs most, then covered marks, then crossings, bars and distance. An offer
+    without leader has points that are NaN, which cross nothing.
+    """
+    length = np.hypot(*(np.clip(mark, offers[:, :2], offers[:, 2:]) - mark).T)
+    ends, oblique = lead(mark, offers)
+    leads = length > LEAD
+    start = mark + (ends - mark) * (LEAD / np.maximum(np.hypot(*(ends - mark).T), LEAD))[:, None]
+    way = start[:, None] + (ends - start)[:, None] * np.linspace(0, 1, 24)[None, :, None]
+    way[~leads] = np.nan
     cost: Floats = (
-        40 * (_overlap(offers, labels) > 0).sum(1)
-        + _overlap(offers, labels).sum(1) / 20
-        + 25 * (_overlap(offers, marks) > 0).sum(1)
-        + 8 * _crossed(way, labels)
-        + 3 * _crossed(way, marks)
+        100.0 * (leads & ~oblique)
+        + 60 * (_overlap(offers, marks) > 0).sum(1)
+        + 16 * _crossed(way, marks)
+        + 4 * _crossed(way, bars)
         + 2 * (_overlap(offers, bars) > 0).sum(1)
         + length / 8
     )
+    return cost, way
+
+
+def _together(offers: Floats, way: Floats, labels: Floats) -> Floats:
+    """Of each offer what the other labels make it cost: covered ones, and those that its leader crosses."""
+    shared = _overlap(offers, labels)
+    cost: Floats = 120 * (shared > 0).sum(1) + shared.sum(1) / 20 + 16 * _crossed(way, labels)
     return cost
 
 

@@ -21,19 +21,19 @@ from matplotlib.patches import FancyBboxPatch
 from benchmark.registry import BUILT_IN, METHODS
 from benchmark.report.words import REFERENCE
 
-INK, MUTED, GRID, PAPER = "#1d2329", "#5b6670", "#d8dde2", "#ffffff"
+INK, MUTED, GRID, PAPER, LEADER = "#1d2329", "#5b6670", "#d8dde2", "#ffffff", "#3d454d"
 
-COLOURS = ("#1a8ca8", "#e65c00", "#0a4d14", "#b0236b", "#12399c", "#bf7d55", "#5c62ff", "#d648d6")
+COLOURS = ("#1a8ca8", "#e65c00", "#0a4d14", "#b0236b", "#12399c", "#bf7d55", "#5c62ff", "#d648d6", "#2b0a5e", "#b08a8a")
 """On white each has a contrast of 3 or more, and no two look alike to colour-blind readers: a test measures both."""
 
 SHAPES = ("s", "D", "^", "v", "P", "X", "<", ">", "*")
-"""Their number shares no factor with that of the colours: 72 methods look different."""
+"""Their number shares no factor with that of the colours: 90 methods look different."""
 
 FIRST = (
     *("isnet_path", "vit", "bg_swap", "unet_classifier", "isnet", "rrr", "gain", "ham"),
     *("ag_sononet", "multitask_unet"),
 )
-"""Those of the default suite."""
+"""Those of the default suite: each has a colour of its own."""
 
 SIZES = {"o": 1.0, "s": 0.92, "D": 0.84, "*": 1.4, "P": 1.1, "X": 1.1}
 """Factors that make the shapes look equally large; 1.05 for those that are not named."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.files import read_json
-from benchmark.report.headline import columns, find
+from benchmark.report.headline import SIGNS, columns, field, find
 from benchmark.report.numbers import estimate, p_entry, single
 from benchmark.report.records import Results, Run, Task
 from benchmark.report.tables import NO_ROW, NO_VALUE
@@ -94,24 +94,26 @@ def _facts(folder: Path) -> dict[tuple[str, str], Mapping[str, Any]]:
 
 
 def _task(results: Results, task: Task, runs: Logs, points: Logs, facts: Mapping[Any, Any]) -> dict[str, Any]:
-    methods, shown = {}, columns(task)
+    methods, there = {}, columns(task)
     for run in task.runs:
         key = (task.key, run.cell.method)
         seeds = task.seeds(run.cell.method)
         logged = {int(row.seed): row for row in runs.get(key, []) if row.seed is not None}
         methods[run.cell.method] = {
-            "cells": [_cell(task, run.cell.method, seeds, variant, metric) for variant, metric, _, _ in shown],
+            "cells": [_cell(task, run, seeds, variant, metric) for variant, metric, _, _ in there],
             "seeds": [_seed(results, run, seed, logged.get(seed)) for seed in seeds],
             "facts": _provenance(results, run, facts.get(key, {})),
             "curves": curves(points.get(key, [])),
             "why": NO_TRAINING,
         }
-    heads = [", ".join(filter(None, (group, text))) for _, _, text, group in shown]
+    heads = [", ".join(filter(None, (group, text))) for _, _, text, group in there]
     return {"columns": heads, "methods": methods}
 
 
-def _cell(task: Task, method: str, seeds: list[int], variant: str | None, metric: str) -> list[Any] | None:
-    """Value, difference, p, units, seeds, and the value of every seed; ``None`` where the table has no number."""
+def _cell(task: Task, run: Run, seeds: list[int], variant: str | None, metric: str) -> list[Any] | None:
+    """Value, difference, p, units, seeds, the value of every seed, signs in words; ``None`` without a number."""
+    method = run.cell.method
+    signs = [f"{SIGNS[sign]}." for sign in field(run, task, variant, metric).mark]
     row, bounded = find(task, method, variant, metric), metric_words(metric).bounded
     if row is None or row.value is None:
         return None
@@ -125,7 +127,7 @@ def _cell(task: Task, method: str, seeds: list[int], variant: str | None, metric
     texts = [f"{entry.text} {entry.interval}".strip() for entry in told]
     values = [task.scores.get((method, seed, variant, metric)) for seed in seeds]
     counts = [str(row.n_units or "no test unit"), str(row.n_seeds or "not counted")]
-    return [*texts, *counts, [single(value, reason=NO_ROW, bounded=bounded).text for value in values]]
+    return [*texts, *counts, [single(value, reason=NO_ROW, bounded=bounded).text for value in values], signs]
 
 
 def _seed(results: Results, run: Run, seed: int, logged: Logged | None) -> list[str]:
@@ -148,7 +150,7 @@ def _provenance(results: Results, run: Run, fact: Mapping[str, Any]) -> list[tup
     seconds = next((cost.train_seconds for cost in results.costs if cost.method == run.cell.method), None)
     return [
         ("Suite and version", f"{results.suite}, {results.version}"),
-        ("Last commit of its predictions", results.commits.get(run.cell.key, "not asked for")),
+        ("Last commit of its predictions", results.commits.get(run.cell.key, "not shown in this page")),
         ("Data, SHA-256", run.data),
         ("Code, SHA-256", run.code or results.code),
         ("Packages", ", ".join(f"{name} {version}" for name, version in sorted(packages.items())) or "not recorded"),

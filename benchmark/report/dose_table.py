@@ -99,7 +99,7 @@ def _table(study: Study, series: Series) -> Table:
     table = Table(f"dose-{series.dial}", f"Accuracy by {series.title}", heads, rows)
     table.notes = [
         f"{series.dial.capitalize()}: {DIALS[series.dial]}. Mean of the seeds with its 95 % interval; the intervals of "
-        f"two doses are each for itself, not of their difference. Knowing nothing gives 1/{study.classes}."
+        f"two doses are each for itself, not of their difference. Chance gives 1/{study.classes}."
     ]
     return table
 

@@ -75,7 +75,7 @@ def document(results: Results) -> Record:
         "seeds": results.seeds,
         "packages": results.packages,
         "protocol": {"id": protocol_id(results), "rules": results.protocol},
-        "not_established": not_shown(),
+        "not_established": not_shown(claims=bool(results.claims)),
         "reference": REFERENCE,
         "level": 0.95,
         "selection": chosen and {name: None if some is None else sorted(some) for name, some in vars(chosen).items()},

@@ -17,14 +17,17 @@ from benchmark.report.words import EXPLAINERS, GREY, LABELS, SIMPLE, UNFIT, expl
 MASS = "background_relevance_mass"
 GROUPS = "iid+deceiving"
 JUDGE = "integrated_gradients"
+EXACT = (JUDGE, "lrp_epsilon")
+"""Explainers that give a pixel none where the model does not depend on it."""
 Measures = dict[str, Measure]
 
 
 def family_tables(task: Task, measures: Measures) -> dict[str, list[Table]]:
     """Title of a chapter to its tables; only what the task has."""
+    maps = [variant for variant in task.tested if variant not in without_background(task)]
     chapters = {
         "Groups": [group_table(task, measures)],
-        "Where the relevance lies": [mass_table(task, measures), *(maps_table(task, measures, v) for v in task.tested)],
+        "Where the relevance lies": [mass_table(task, measures), *(maps_table(task, measures, v) for v in maps)],
         "What the model does": [behaviour_table(task, measures)],
         "Can the explainers be trusted?": [
             guard_table(task, measures, name) for name in ("faithfulness", "randomisation")
@@ -50,14 +53,22 @@ def grid(
 
 def units(task: Task, columns: Sequence[tuple[str, str, str, str]]) -> str:
     """On how many test units the columns rest, those that most of them have first."""
-    counts: dict[str, list[str]] = {}
+    counts: dict[str, dict[str, list[str]]] = {}
     for variant, name, text, top in columns:
         known = {row.n_units for (_, v, n), row in task.summary.items() if (v, n) == (variant, name) and row.n_units}
         told = f"{min(known)} to {max(known)}" if len(known) > 1 else str(*known) if known else "none"
-        counts.setdefault(told, []).append(f"{text}, {top}" if top else text)
-    most = max(counts, key=lambda told: len(counts[told]))
-    others = [f"{', '.join(dict.fromkeys(heads))}: {told}" for told, heads in counts.items() if told != most]
+        counts.setdefault(told, {}).setdefault(text, []).append(top)
+    most = max(counts, key=lambda told: sum(map(len, counts[told].values())))
+    others = [f"{together(heads)}: {told}" for told, heads in counts.items() if told != most]
     return f"Test units: {'; '.join([most, *others])}."
+
+
+def together(heads: dict[str, list[str]]) -> str:
+    """Heads with the upper heads that they stand under: ``Grad-CAM, occlusion (iid, ood)``."""
+    under: dict[str, list[str]] = {}
+    for text, tops in heads.items():
+        under.setdefault(", ".join(filter(None, dict.fromkeys(tops))), []).append(text)
+    return "; ".join(f"{', '.join(texts)}{f' ({tops})' if tops else ''}" for tops, texts in under.items())
 
 
 def _entry(task: Task, run: Run, variant: str, name: str, measures: Measures) -> Entry:
@@ -129,9 +140,11 @@ def footnotes(task: Task, shown: Sequence[Measure]) -> list[str]:
     explainers = list(dict.fromkeys(measure.explainer for measure in shown))
     notes = []
     if any(run.masks_input for run in task.runs):
+        spread = "; explainers with coarse maps, or that compare with grey or other images, can still spread theirs"
         notes.append(
-            "‡ By design: the method blanks the background of its input, so no relevance can lie there; its behaviour "
-            "below is what judges it, where masks at test are predicted ones."
+            "‡ By design: the method blanks the background of its input, so no relevance by gradients times input or "
+            f"by LRP can lie there{spread if set(explainers) - {*EXACT, *SIMPLE} else ''}. Its behaviour below is what "
+            "judges it, where masks at test are predicted ones."
         )
     trained = (measure.trains(run.cell.method) for run in task.runs for measure in shown)
     if any(run.trained_through in explainers for run in task.runs) or any(trained):
@@ -159,11 +172,34 @@ def mass_table(task: Task, measures: Measures) -> Table | None:
     if table is None:
         return None
     table.notes += footnotes(task, shown)
+    for variant in without_background(task):
+        table.notes.append(
+            f"On {variant} the background is black, as the baseline of {explainer_words(JUDGE)} is: every method has 0 "
+            f"there by definition, so the table of all metrics of its heatmaps, {variant}, is left out."
+        )
     for m in names:
         row = next((r for (_, v, name), r in task.summary.items() if (v, name) == ("iid", m.metric)), None)
         if m.explainer in SIMPLE and row is not None and row.value is not None:
             table.notes.append(f"{sentence(m.explainer)}, which looks at no model: {fraction(row.value)}.")
     return table
+
+
+def without_background(task: Task) -> list[str]:
+    """The variants whose background is the judge's baseline: no method has any relevance there, in no image.
+
+    It is read off the values of the whole task: all are 0, and not only of methods that blank the background.
+    """
+    whole, found = task.whole or task, []
+    for variant in task.tested if MASS in task.metrics() else []:
+        rows: dict[bool, list[float]] = {run.masks_input: [] for run in whole.runs}
+        for run in whole.runs:
+            row = whole.summary.get((run.cell.method, variant, MASS))
+            if row is not None and row.value is not None:
+                rows[run.masks_input].append(row.value)
+        values = rows.get(False, [])
+        if values and not any(value for known in rows.values() for value in known):
+            found.append(variant)
+    return found
 
 
 def maps_table(task: Task, measures: Measures, variant: str) -> Table | None:

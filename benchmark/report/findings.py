@@ -13,12 +13,17 @@ from benchmark.report.words import SHIFTS
 MARGIN = 0.05
 """A loss of accuracy that small is none to speak of."""
 
+MARGIN_NOTE = (
+    f"Margin: {MARGIN} of accuracy, by which these sentences call a loss small. A method keeps its accuracy if the "
+    "interval of its gap reaches 0 and ends within the margin."
+)
+
 
 def sentences(task: Task) -> list[str]:
     """One sentence a method: what the interval of iid minus the shifted variant allows to say.
 
-    A loss is shown where it lies above 0, none where it ends below the margin; a wider one decides nothing, and is
-    never told as if it showed that there is no loss.
+    A loss is shown where it lies above 0, a small one where it lies between 0 and the margin, none where it reaches 0
+    and ends below the margin; a wider one decides nothing, and is never told as if it showed that there is no loss.
     """
     return [_sentence(task, method) for method in task.methods]
 
@@ -37,6 +42,8 @@ def _sentence(task: Task, method: str) -> str:
     if gap.low <= 0:
         line = f"{method}: undecided. {where.capitalize()}, accuracy falls by {_words(gap)}{accuracy}"
         return f"{line}: the trainings differ too much, or are too few, to tell."
+    if gap.high <= MARGIN:
+        return f"{method} loses {_words(gap)} {where}, less than the margin of {MARGIN}{accuracy}."
     line = f"{method} loses accuracy {where}: it falls by {_words(gap)}{accuracy}"
     loss = find(task, method, None, "heatmap_loss")
     if loss is not None and loss.value is not None:

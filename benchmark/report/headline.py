@@ -15,6 +15,13 @@ from benchmark.report.words import GREY, REFERENCE, UNFIT, metric_words
 LEVEL = 0.05
 TIE = "="
 """Sign of a value that shares the best place."""
+SIGNS = {
+    "‡": "‡ The method blanks the background of its input: a low value is by design and proves nothing",
+    "†": "† The method is trained through this explainer: a low value proves nothing by itself",
+    GREY: f"{GREY}: the explainer failed a check on this method, so the value decides nothing",
+    TIE: f"{TIE} A tie: not shown to differ from the best of those that see the same, which shows no equality",
+}
+"""What the sign of a field says, in words."""
 Column = tuple[str | None, str, str, str]
 """Variant, metric, head and the head above."""
 
@@ -59,9 +66,9 @@ def best_method(task: Task, variant: str | None, metric: str, among: list[str] |
         return None
     others = {method: row for method, row in known.items() if method != top}
     if top == REFERENCE:
-        return top if all(_differs(row, -sign) for row in others.values()) else None
-    apart = all(_apart(known[top], row) for method, row in others.items() if method != REFERENCE)
-    return top if _differs(known[top], sign) and apart else None
+        return top if all(differs(row, -sign) for row in others.values()) else None
+    alone = all(apart(known[top], row) for method, row in others.items() if method != REFERENCE)
+    return top if differs(known[top], sign) and alone else None
 
 
 def tied(task: Task, variant: str | None, metric: str, among: list[str] | None = None) -> set[str]:
@@ -99,25 +106,29 @@ def _may_lead(task: Task, method: str, explainer: str | None) -> bool:
 def _shown(best: Summary, row: Summary, top: str, method: str, sign: float) -> bool:
     """Whether the best is shown to be better than another."""
     if top == REFERENCE:
-        return _differs(row, -sign)
-    return _differs(best, sign) if method == REFERENCE else _apart(best, row)
+        return differs(row, -sign)
+    return differs(best, sign) if method == REFERENCE else apart(best, row)
 
 
-def _differs(row: Summary, sign: float) -> bool:
+def differs(row: Summary, sign: float) -> bool:
+    """Whether the difference to the reference is shown to have a sign: Holm-adjusted p below the level."""
     return row.diff is not None and row.p_holm is not None and sign * row.diff > 0 and row.p_holm < LEVEL
 
 
-def _apart(one: Summary, other: Summary) -> bool:
+def apart(one: Summary, other: Summary) -> bool:
+    """Whether two intervals do not meet; one that is missing meets any."""
     if one.low is None or one.high is None or other.low is None or other.high is None:
         return False
     return one.low > other.high or one.high < other.low
 
 
-def _entry(run: Run, task: Task, variant: str | None, metric: str) -> Entry:
+def field(run: Run, task: Task, variant: str | None, metric: str) -> Entry:
+    """The field of a method in the headline table, with its signs."""
     words, method = metric_words(metric), run.cell.method
     row = find(task, method, variant, metric)
     if row is None:
-        return undefined(f"{method} has none" if metric == "heatmap_loss" else NO_ROW)
+        none = Entry("none", reason=f"{method} has none")  # short, for the table is wide: the page has the reason
+        return none if metric == "heatmap_loss" else undefined(NO_ROW)
     mark = ""
     if words.explainer is not None:
         mark = "‡" if run.masks_input else "†" if run.trained_through == words.explainer else ""
@@ -144,15 +155,15 @@ def is_tied(task: Task, run: Run, variant: str | None, metric: str) -> bool:
 def headline(task: Task, results: Results) -> Table:
     """One row a method, under what it sees: accuracy, gap, relevance on the background, heatmap loss."""
     heads = [Head("Sees beside images and labels"), Head("Method")]
-    shown = columns(task)
-    heads += [Head(text, group) for _, _, text, group in shown]
+    there = columns(task)
+    heads += [Head(text, group) for _, _, text, group in there]
     heads += cost_heads(results)
     rows = []
     titles = {run.title for run in task.runs}
     for needs, runs in by_access(task):
         for run in runs:
             title = f" ({run.title})" if run.title and len(titles) > 1 else ""
-            entries = [_entry(run, task, variant, metric) for variant, metric, _, _ in shown]
+            entries = [field(run, task, variant, metric) for variant, metric, _, _ in there]
             entries += cost_entries(results, run.cell.method)
             rows.append(Row((needs, run.cell.method + title), entries))
     table = Table(task.key, f"{task.title}: does the classifier read the background?", heads, rows)
@@ -175,11 +186,13 @@ def _notes(task: Task, results: Results, rows: list[Row]) -> list[str]:
     loss = " (that of the heatmap loss: the seeds only)" if "heatmap_loss" in task.metrics() else ""
     notes = [
         f"Units: {units or 'not counted'}. Seeds: {' or '.join(map(str, seeds)) or 'not counted'} "
-        f"({', '.join(map(str, results.seeds))}). Data {data}. Code {code}; version {results.version}.",
+        f"({', '.join(map(str, results.seeds))}). Data {data}. Code {code}; version {results.version}. "
+        "Unit: what is independent, the patient where one is named, else the image.",
         "Each value estimates the expected score of a model that this recipe trains, on new units from the same "
-        f"sources as those tested; the 95 % interval [low, high] covers {spread}{loss}.",
+        f"sources as those tested; the 95 % interval [low, high] covers {spread}{loss}, and is cut "
+        "at the ends of the range.",
         "Accuracy: higher is better. Gap, background relevance mass and heatmap loss: lower is better. "
-        f"Knowing nothing gives an accuracy of 1/{task.classes}.",
+        f"Chance gives an accuracy of 1/{task.classes}.",
     ]
     if "external" in task.tested:
         notes.append(
@@ -188,19 +201,19 @@ def _notes(task: Task, results: Results, rows: list[Row]) -> list[str]:
         )
     entries = [entry for row in rows for entry in row.entries]
     if any(GREY in entry.mark for entry in entries):
-        notes.append(
-            f"Grey, {GREY}: the explainer failed a check on this method, so the value decides nothing (below)."
-        )
+        notes.append(f"Grey, {SIGNS[GREY]} (below).")
     if any("‡" in entry.mark for entry in entries):
-        notes.append("‡ The method blanks the background of its input: a low value is by design and proves nothing.")
+        notes.append(f"{SIGNS['‡']}.")
     if any("†" in entry.mark for entry in entries):
-        notes.append("† The method is trained through this explainer: a low value proves nothing by itself.")
+        notes.append(f"{SIGNS['†']}.")
     same = "Methods that see more are listed below those that see less, and compared only with their like. "
     bold = f"Bold: best of those that see the same, with a Holm-adjusted p below {LEVEL} against {REFERENCE} and an "
+    ranked = task.shift and REFERENCE in (task.whole or task).methods
+    above = f" (who is ahead of {REFERENCE} is told in words, above the table)" if ranked else ""
     notes.append(
         same + bold + "interval apart from those of the others."
         if any(entry.best for entry in entries)
-        else f"{same}No value is bold: none is ahead of {REFERENCE} and of its like beyond what the intervals allow."
+        else f"{same}No value is bold: no method is ahead of all its like{above}."
     )
     if selection := told(task):
         notes.append(selection)

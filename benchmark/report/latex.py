@@ -12,15 +12,17 @@ from pathlib import Path
 
 from benchmark.files import write_text
 from benchmark.report.access import ORDER
+from benchmark.report.ahead import lead
+from benchmark.report.claimed import claims_table
 from benchmark.report.costs import costs_table
 from benchmark.report.families import family_tables
-from benchmark.report.findings import sentences
+from benchmark.report.findings import MARGIN_NOTE, sentences
 from benchmark.report.headline import headline
 from benchmark.report.latex_table import environment, is_long, parts
 from benchmark.report.latex_text import escape
 from benchmark.report.records import Results, Task
 from benchmark.report.select import told
-from benchmark.report.tables import Head, Table, claims_table, metric_tables
+from benchmark.report.tables import Head, Table, metric_tables
 from benchmark.report.words import not_shown, tested_on
 
 PACKAGES = ("array", "booktabs", "color", "graphicx", "longtable")
@@ -85,7 +87,7 @@ def _texts(results: Results, table: Table, breaks: list[int]) -> Iterator[tuple[
     """Files to input, by name: a table or its parts, with notes, protocol, and what it does not establish."""
     notes = [escape(note) for note in table.notes if not note.startswith(LIMITS)]
     notes += [f"\\emph{{Protocol.}} {escape(' '.join(results.protocol))}"] * bool(results.protocol)
-    notes.append(f"\\emph{{What this does not establish.}} {escape(' '.join(not_shown()))}")
+    notes.append(f"\\emph{{What this does not establish.}} {escape(' '.join(not_shown(claims=bool(results.claims))))}")
     start = f"% shortcut-bench {results.version}, suite {results.suite}. \\usepackage{{{','.join(PACKAGES)}}}\n"
     long = is_long(table, notes)
     for one in parts(table, long):
@@ -99,9 +101,14 @@ def document(results: Results, files: dict[str, dict[str, str]]) -> str:
     lines += [f"\\title{{shortcut-bench: suite {escape(results.suite)}}}", "\\author{}", "\\date{}"]
     lines += ["\\begin{document}", "\\maketitle"]
     for task in results.tasks:
-        lines += [f"\\section*{{{escape(task.title)}}}", "\\begin{itemize}"]
+        lines += [f"\\section*{{{escape(task.title)}}}", escape(lead(task)), "\\begin{itemize}"]
         lines += [f"\\item {escape(line)}" for line in sentences(task)]
-        lines += ["\\end{itemize}", *(f"\\input{{tables/{name}}}" for name in files[task.key]), "\\clearpage"]
+        lines += [
+            "\\end{itemize}",
+            escape(MARGIN_NOTE) * bool(task.shift),
+            *(f"\\input{{tables/{name}}}" for name in files[task.key]),
+            "\\clearpage",
+        ]
     if files[""]:
         lines += ["\\section*{Costs and claims}", *(f"\\input{{tables/{name}}}" for name in files[""]), "\\clearpage"]
     for one in results.skipped:

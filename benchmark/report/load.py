@@ -12,6 +12,7 @@ from benchmark.files import read_json
 from benchmark.report.access import by_access
 from benchmark.report.costs import read_costs
 from benchmark.report.measures import Agreement, Comparison, Slope, Verdict
+from benchmark.report.numbers import true_minus
 from benchmark.report.records import Results, Run, Skip, Task
 from benchmark.report.rows import missing, read_claims, read_scores, read_summary
 from benchmark.report.settings import read_trials
@@ -41,7 +42,7 @@ def load(folder: Path) -> Results:
         task.trials = read_trials(folder.parent, folder.name, task)
     for row in read(folder / "guards.csv", Verdict):
         if row.verdict and (key := f"{row.dataset}-{row.bias}") in tasks:
-            tasks[key].unfit[row.method, row.explainer] = row.verdict
+            tasks[key].unfit[row.method, row.explainer] = true_minus(row.verdict)
     return Results(
         folder=folder,
         suite=_get(suite, "suite", str, name),

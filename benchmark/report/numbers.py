@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 MINUS = "\u2212"
@@ -50,6 +51,12 @@ def _sign(digits: str) -> str:
     if digits.startswith("-") and not digits.strip("-0."):
         digits = digits[1:]
     return digits.replace("-", MINUS)
+
+
+def true_minus(text: str) -> str:
+    """Words of others with their numbers as ours: a true minus, and no negative zero."""
+    text = re.sub(r"(?<![\w.])-(?=0(?:\.0+)?(?![\d.]))", "", text)
+    return re.sub(r"(?<![\w.])-(?=\d)", MINUS, text)
 
 
 def undefined(reason: str) -> Entry:

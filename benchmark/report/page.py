@@ -8,6 +8,8 @@ from pathlib import Path
 
 from benchmark.errors import raise_unknown
 from benchmark.files import atomic_path, write_text
+from benchmark.report.ahead import lead
+from benchmark.report.claimed import claims_table
 from benchmark.report.compared import agreement_table, comparison_table
 from benchmark.report.costs import costs_table
 from benchmark.report.details import as_script, details
@@ -19,7 +21,7 @@ from benchmark.report.families import GROUPS, family_tables
 from benchmark.report.figure import MARKS, NARROW, draw, wide
 from benchmark.report.figures_shown import ROOM, Figures, read_figures, read_overview
 from benchmark.report.fill import fill, policy, script
-from benchmark.report.findings import sentences
+from benchmark.report.findings import MARGIN_NOTE, sentences
 from benchmark.report.gallery import Gallery, Sheet, read_gallery, read_sheet
 from benchmark.report.headline import headline
 from benchmark.report.load import load
@@ -27,7 +29,6 @@ from benchmark.report.records import Results, Task
 from benchmark.report.settings import settings_table
 from benchmark.report.tables import (
     Table,
-    claims_table,
     metric_tables,
     package_table,
     seed_table,
@@ -43,7 +44,9 @@ class Section:
     """All that the report says of one task."""
 
     task: Task
+    lead: str
     sentences: list[str]
+    margin: str
     headline: Table
     seeds: Table
     chapters: dict[str, list[Table]]
@@ -105,7 +108,7 @@ def _context(results: Results, sections: list[Section], study: Study | None) -> 
         "claims": None if results.claims is None else claims_table(results.claims),
         "costs": costs_table(results.costs) if results.costs else None,
         "packages": package_table(results),
-        "not_shown": not_shown(),
+        "not_shown": not_shown(claims=bool(results.claims)),
         "variants": [name for name in VARIANTS if any(name in task.tested for task in results.tasks)],
         "methods": needs if study is None else needs | {name: "" for name in study.methods if name not in needs},
         "marks": MARKS if study is None else MARKS + DOSE_MARKS + PAGE_MARKS,
@@ -132,13 +135,15 @@ def _sections(results: Results, room: int) -> list[Section]:
 def _section(results: Results, task: Task, figures: Figures) -> Section:
     return Section(
         task=task,
+        lead=lead(task),
         sentences=sentences(task),
+        margin=MARGIN_NOTE if task.shift else "",
         headline=headline(task, results),
         seeds=seed_table(task),
         chapters=chapters(results, task),
         metrics=metric_tables(task, elsewhere(results, task)),
         settings=settings_table(task, task.trials) if task.trials else None,
-        training=training_table(task),
+        training=training_table(task, results.measures),
         wide=draw(task, wide(task)),
         narrow=draw(task, NARROW),
         sheet=read_sheet(results.folder, task),

@@ -13,9 +13,11 @@ PROTOCOL = (
     "bias: no method is tuned or stopped on ood, deceiving or external images.",
     "Intervals are 95 % and cover new test units and new training seeds: bootstrap variance over units plus variance "
     "over seeds, t quantile with degrees of freedom between those of seeds and units.",
-    "Heatmap scores explain the label's logit on test images drawn once. Integrated gradients judge, because no method "
-    "was trained through them; beside them stand LRP, which the ISNets are trained through, and other explainers. One "
-    "that fails its own checks on a method is grey there and decides nothing.",
+    "Heatmap scores explain the label's logit on test images drawn once. Integrated gradients judge: no method was "
+    "trained through them. Some come near: training on maps along a path from a black image (isnet_path), which is "
+    "also their path, and penalties on input gradients (rrr); so behaviour is the judge without such ties. Beside them "
+    "stand LRP, which the ISNets are trained through, and other explainers. One that fails its own checks on a method "
+    "is grey there and decides nothing.",
 )
 
 

@@ -49,7 +49,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Claim:
-    """A row of ``claims.csv``."""
+    """A row of ``claims.csv``; what has a default may be missing in an older one."""
 
     claim: str
     verdict: str
@@ -58,11 +58,18 @@ class Claim:
     low: float | None
     high: float | None
     p: float | None
+    name: str = ""
+    source: str = ""
+    test: str = ""
+    family: str = ""
+    alpha: float | None = None
+    n_units: int | None = None
+    n_seeds: int | None = None
 
 
 @dataclass(frozen=True)
 class Cost:
-    """A row of ``costs.csv``: ratios to the reference."""
+    """A row of ``costs.csv``: ratios to the reference; bounds are ``None`` where the table has none."""
 
     method: str
     needs: str
@@ -71,6 +78,10 @@ class Cost:
     inference_ratio: float
     params: float
     train_seconds: float
+    step_ratio_low: float | None = None
+    step_ratio_high: float | None = None
+    inference_ratio_low: float | None = None
+    inference_ratio_high: float | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
 from benchmark.cell import Cell
@@ -15,7 +15,7 @@ from benchmark.report.records import Claim, Summary, Task
 VERDICTS = ("pass", "fail", "undecided")
 SUMMARY = ("dataset", "bias", "method", "variant", "family", "metric", *(f.name for f in fields(Summary)))
 SCORES = ("dataset", "bias", "method", "seed", "variant", "family", "metric", "value", "n_units")
-CLAIMS = tuple(f.name for f in fields(Claim))
+CLAIMS = tuple(f.name for f in fields(Claim) if f.default is MISSING)
 
 
 def missing(path: Path) -> BenchmarkError:
@@ -173,6 +173,23 @@ def read_claims(path: Path) -> list[Claim] | None:
     for line in read_lines(path, CLAIMS):
         if line.text("verdict") not in VERDICTS:
             raise line.error("verdict", line.text("verdict"), f"one of {', '.join(VERDICTS)}")
-        numbers = {name: line.number(name) for name in ("effect", "low", "high", "p")}
-        claims.append(Claim(line.text("claim"), line.text("verdict"), line.text("evidence"), **numbers))
+        effect, low, high, p = (line.number(name) for name in ("effect", "low", "high", "p"))
+        claims.append(
+            Claim(
+                line.text("claim"),
+                line.text("verdict"),
+                line.text("evidence"),
+                effect,
+                low,
+                high,
+                p,
+                name=line.fields.get("name", ""),
+                source=line.fields.get("source", ""),
+                test=line.fields.get("test", ""),
+                family=line.fields.get("family", ""),
+                alpha=line.number("alpha") if "alpha" in line.fields else None,
+                n_units=line.count("n_units") if "n_units" in line.fields else None,
+                n_seeds=line.count("n_seeds") if "n_seeds" in line.fields else None,
+            )
+        )
     return claims

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from benchmark.report.measures import Measure
 from benchmark.report.numbers import MINUS, Entry, estimate, p_entry, single, undefined
-from benchmark.report.records import Claim, Results, Task
-from benchmark.report.words import GAP, METRICS, REFERENCE, VARIANTS, in_order, metric_words
+from benchmark.report.records import Results, Run, Task
+from benchmark.report.words import (
+    EXPLAINERS,
+    GAP,
+    METRICS,
+    REFERENCE,
+    VARIANTS,
+    explainer_words,
+    in_order,
+    listed,
+    metric_words,
+)
 
 NO_ROW = "summary.csv has no row for it"
 NO_VALUE = "no image has a value"
@@ -127,26 +138,14 @@ def seed_table(task: Task) -> Table:
     return table
 
 
-def claims_table(claims: list[Claim]) -> Table:
-    """Claims with the verdict of their test."""
-    sign = {"pass": "✓ pass", "fail": "✗ fail", "undecided": "? undecided"}
-    rows = [
-        Row(
-            (claim.claim,),
-            [
-                Entry(sign[claim.verdict], tone=claim.verdict),
-                estimate(claim.effect, claim.low, claim.high, reason="no effect was measured"),
-                p_entry(claim.p, "not tested"),
-                Entry(claim.evidence or "not given"),
-            ],
-        )
-        for claim in claims
-    ]
-    heads = [Head(text) for text in ("Claim", "Verdict", "Effect", "p", "Evidence")]
-    return Table("claims", "Claims and the verdict of their test", heads, rows)
+def explainers_of(run: Run, measures: Mapping[str, Measure]) -> list[str]:
+    """The explainers whose heatmaps a method's training uses: by ``metrics.csv`` and by what it declares."""
+    found = {measure.explainer for measure in measures.values() if measure.trains(run.cell.method)}
+    declared = {run.trained_through} if run.trained_through else set()
+    return in_order(found | declared, EXPLAINERS)
 
 
-def training_table(task: Task) -> Table:
+def training_table(task: Task, measures: Mapping[str, Measure]) -> Table:
     """How every cell was trained."""
     rows = [
         Row(
@@ -156,16 +155,18 @@ def training_table(task: Task) -> Table:
                 Entry(run.backbone),
                 Entry(f"{run.epochs}; best {', '.join(map(str, run.best_epoch)) or 'not given'}"),
                 Entry(run.needs),
-                Entry((run.trained_through or "no explainer").replace("_", " ")),
+                Entry(listed([explainer_words(name) for name in explainers_of(run, measures)]) or "none of them"),
                 Entry(run.data),
                 Entry(run.code or "not given"),
             ],
         )
         for run in task.runs
     ]
-    texts = ("Method", "Source", "Backbone", "Epochs; best a seed", "Sees beside images and labels")
-    heads = [Head(text) for text in (*texts, "Trained through", "Data, SHA-256", "Code, SHA-256")]
-    return Table(f"{task.key}-training", f"How each method learnt {task.key}", heads, rows)
+    texts = ("Method", "Source", "Backbone", "Epochs; best a seed, counted from 0", "Sees beside images and labels")
+    through = "Trained through, of the explainers scored here"
+    heads = [Head(text) for text in (*texts, through, "Data, SHA-256", "Code, SHA-256")]
+    note = "Training ends where the budget of epochs ends: a best epoch that is the last one may have improved further."
+    return Table(f"{task.key}-training", f"How each method learnt {task.key}", heads, rows, [note])
 
 
 def package_table(results: Results) -> Table:

@@ -159,8 +159,13 @@ def tested_on(variants: list[str]) -> str:
     return listed([f"{name} ({VARIANTS[name]})" for name in variants])
 
 
-def not_shown() -> list[str]:
-    """What a reader must not take from these tables."""
+def not_shown(*, claims: bool = False) -> list[str]:
+    """What a reader must not take from these tables.
+
+    Args:
+        claims: Whether claims stand beside them.
+    """
+    beside = "beside the claims, " if claims else ""
     return [
         "That a method would do as well on other images, on another bias or with another backbone: each table is "
         "one dataset, one bias and one recipe.",
@@ -168,6 +173,6 @@ def not_shown() -> list[str]:
         "mask is invisible to every number here.",
         "That a low heatmap loss, or a low relevance mass by the explainer a method is trained through (†), means "
         "that the background is unused: both are the training objective itself.",
-        "That one method beats another where neither is erm: only differences to erm are tested.",
+        f"That one method beats another where neither is erm: {beside}only differences to erm are tested.",
         "That a model is safe or useful for patients: this is no clinical validation.",
     ]

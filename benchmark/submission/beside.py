@@ -117,6 +117,9 @@ def notes(verified: Verified) -> list[str]:
     ]
     if len(verified.record.seeds) < 2:
         lines.insert(2, "One seed: its intervals and its p speak of this trained model alone, not of the method.")
+    if verified.equal:
+        names = ", ".join(cell.method for cell in verified.equal)
+        lines.insert(2, f"Its answers are, bit by bit, those that the suite stores of {names}: no training of its own.")
     return lines
 
 

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from benchmark.api import Floats
+from benchmark.cell import Cell
 from benchmark.errors import BenchmarkError, raise_unknown
 from benchmark.predictions import Predictions
 from benchmark.stats.track import Track, Weights
 from benchmark.stats.tracks import Key
+from benchmark.submission.doubts import equal_cells, refuse_equal_seeds, refuse_rounded
 from benchmark.submission.make import check_method
 from benchmark.submission.payload import decoded, images_sha256, record_sha256
 from benchmark.submission.reading import parse_record
@@ -36,6 +38,7 @@ class Verified:
         tracks: Its scores, recomputed.
         weights: The draws of the suite's tables.
         compared: How many claimed numbers were compared.
+        equal: Cells of the suite that gave the same answers, bit by bit, in a seed.
     """
 
     record: Record
@@ -44,6 +47,7 @@ class Verified:
     tracks: dict[Key, Track]
     weights: Weights
     compared: int
+    equal: tuple[Cell, ...] = ()
 
 
 def verify(content: dict[str, Any], suite: str | None = None) -> Verified:
@@ -71,7 +75,8 @@ def verify(content: dict[str, Any], suite: str | None = None) -> Verified:
     predictions = answers(record, stored)
     weights = shared_draws(stored)
     tracks = scored(predictions, weights)
-    return Verified(record, stored, predictions, tracks, weights, check_scores(record, tracks))
+    compared = check_scores(record, tracks)
+    return Verified(record, stored, predictions, tracks, weights, compared, equal_cells(predictions, stored))
 
 
 def check_data(record: Record, stored: StoredTask) -> None:
@@ -112,7 +117,8 @@ def answers(record: Record, stored: StoredTask) -> Predictions:
     """The logits of every variant and seed.
 
     Raises:
-        BenchmarkError: If seeds or entries come twice or are missing, or logits are not whole and finite.
+        BenchmarkError: If seeds or entries come twice or are missing, logits are not whole and finite, are
+            probabilities that were rounded, or are the same under two seeds.
     """
     if len(set(record.seeds)) < len(record.seeds):
         raise BenchmarkError("seeds of the record", got=record.seeds, expected="different seeds")
@@ -134,12 +140,15 @@ def answers(record: Record, stored: StoredTask) -> Predictions:
                     f"logits of {variant}, seed {seed} are missing", expected="one entry for each variant and seed"
                 )
     logits = {variant: np.stack([found[variant, seed] for seed in record.seeds]) for variant in stored.tested}
-    return Predictions(
+    found_all = Predictions(
         np.array(record.seeds),
         stored.tested,
         logits,
         attributes={"data": stored.data, "strata": stored.base.attributes.get("strata", "")},
     )
+    refuse_rounded(found_all)
+    refuse_equal_seeds(found_all)
+    return found_all
 
 
 def check_scores(record: Record, tracks: dict[Key, Track]) -> int:

@@ -18,6 +18,7 @@ from benchmark.files import sha256_file
 from benchmark.predictions import Predictions
 from benchmark.provenance import package_versions
 from benchmark.registry import BUILT_IN, METHODS
+from benchmark.submission.doubts import refuse_equal_seeds, refuse_rounded
 from benchmark.submission.logits_csv import read_logits
 from benchmark.submission.payload import encoded, images_sha256, record_sha256
 from benchmark.submission.protocol import PROTOCOL, SCHEMA
@@ -60,8 +61,8 @@ def read_predictions(path: Path, stored: StoredTask) -> Predictions:
     """Predictions for the images of a task, in the suite's order.
 
     Raises:
-        BenchmarkError: If the file is neither ``.npz`` nor ``.csv``, cannot be read, or is not of these images and
-            data.
+        BenchmarkError: If the file is neither ``.npz`` nor ``.csv``, cannot be read, is not of these images and data,
+            or holds rounded probabilities or one training under several seeds.
     """
     if path.suffix == ".csv":
         found, data = read_logits(path, stored), data_used(stored)
@@ -77,6 +78,8 @@ def read_predictions(path: Path, stored: StoredTask) -> Predictions:
             expected=stored.data[:12],
             do="Train and test on the suite's biased pack: `dvc repro` makes it.",
         )
+    refuse_rounded(found)
+    refuse_equal_seeds(found)
     return found
 
 

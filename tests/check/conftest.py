@@ -7,15 +7,30 @@ import numpy as np
 import pytest
 
 from benchmark import paths
+from benchmark.check.recompute import write_all
 from benchmark.predictions import Predictions, Tested
-from benchmark.reliability import RELIABILITY_COLUMNS, reliability_rows
-from benchmark.stored import read_stored, write_tables
-from benchmark.tables import write_csv
+from benchmark.stored import read_stored
 
 METHODS = ("erm", "rrr", "isnet")
 IMAGES, CLASSES, SEEDS = 40, 3, (0, 1)
 RATES = {"erm": (0.95, 0.3), "rrr": (0.9, 0.6), "isnet": (0.9, 0.9)}
 """Chance of a right answer on ``iid`` and on ``deceiving``."""
+
+RUN = {"device": "cpu", "epochs": 2, "best_epoch": 1, "data": "d" * 64, "code": "c" * 64}
+CURVE = {"epoch": [0.0, 1.0], "phase": [0.0, 0.0], "train_loss": [1.5, 0.25]}
+CLAIMS = """
+claims:
+  - name: shortcut_is_read
+    sentence: The plain classifier reads the mark
+    source: this project
+    test: every_seed
+    dataset: made
+    bias: corner
+    method: erm
+    variant: deceiving
+    metric: accuracy
+    at_most: 0.5
+"""
 
 
 def made_predictions(method: str) -> Predictions:
@@ -39,16 +54,19 @@ def write_suite(root: Path, methods: tuple[str, ...] = METHODS) -> paths.SuitePa
     (root / "params.yaml").write_text(
         f"matrix: {{dataset: [made], bias: [corner], method: [{listed}]}}\nseeds: [0, 1]\n"
     )
+    for path, text in ((suite.scoring_yaml, "explainers: {integrated_gradients: {}}\n"), (suite.claims_yaml, CLAIMS)):
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
     cells = []
     for cell in suite.suite().cells():
         made_predictions(cell.method).write(suite.predictions(cell))
         facts = {**vars(cell), "trained_through": None, "masks_input": False, "code": "c" * 12, "data": "d" * 12}
+        facts |= {"runs": [RUN | {"seed": seed} for seed in SEEDS], "curves": [CURVE] * len(SEEDS)}
         suite.facts(cell).parent.mkdir(parents=True, exist_ok=True)
         suite.facts(cell).write_text(json.dumps(facts))
         cells.append(facts)
     stored = read_stored(suite)
-    write_tables(stored, suite.results)
-    write_csv(suite.results / "reliability.csv", reliability_rows(stored.predictions), RELIABILITY_COLUMNS)
+    write_all(suite, stored, suite.results)
     (suite.results / "suite.json").write_text(json.dumps({"cells": cells, "skipped": []}))
     return suite
 

@@ -37,11 +37,14 @@ def test_recorded_numbers_come_out_and_the_exit_code_is_0(
 def test_a_drift_ends_in_exit_code_1_and_names_the_row(
     suite: paths.SuitePaths, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    main(["--record"])
+    capsys.readouterr()
     change_one_digit(suite)
     assert main([]) == 1
     told = capsys.readouterr().out.splitlines()
     assert told[0].startswith("DRIFT summary.csv: made corner erm")
-    assert told[-1] == "1 moved"
+    assert told[2].startswith("DRIFT reference: made corner erm iid accuracy: value: recorded 0.9500, found 0.8500")
+    assert told[-1] == "2 moved"
 
 
 def test_a_number_that_left_its_recorded_band_ends_in_exit_code_1(
@@ -50,7 +53,7 @@ def test_a_number_that_left_its_recorded_band_ends_in_exit_code_1(
     main(["--record"])
     rows = read_reference(REFERENCE)
     moved = next(row for row in rows if (row["method"], row["variant"], row["metric"]) == ("rrr", "iid", "accuracy"))
-    moved |= {"value": "0.1"}
+    moved |= {"value": "0.1", "low": "0.05", "high": "0.15"}
     write_csv(REFERENCE, rows, COLUMNS)
     capsys.readouterr()
     assert main([]) == 1
@@ -91,6 +94,76 @@ def test_numbers_that_cannot_be_recomputed_are_not_recorded(
     assert not REFERENCE.exists()
 
 
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        ("results/default/cells/made-corner-rrr.json", b"{"),
+        ("results/default/cells/made-corner-rrr.json", b"[1]"),
+        ("results/default/cells/made-corner-rrr.json", b"{}"),
+        ("results/default/cells/made-corner-rrr.json", b'{"skipped": 3}'),
+        ("results/default/cells/made-corner-rrr.json", b"\xff\xfe"),
+        ("results/default/predictions/made-corner-rrr.npz", b"PK"),
+        ("results/default/summary.csv", b"dataset\n\xff\n"),
+        ("results/default/summary.csv", b"dataset\nmade\n"),
+        ("results/reference/default.csv", b"\xff"),
+        ("results/reference/default.csv", b"dataset,bias\nmade,corner\n"),
+        ("pipelines/default/claims.yaml", b"claims: [3]"),
+    ],
+)
+@pytest.mark.parametrize("record", [False, True])
+def test_a_damaged_file_ends_in_exit_code_2_and_one_line(
+    suite: paths.SuitePaths, capsys: pytest.CaptureFixture[str], file: str, damage: bytes, record: bool
+) -> None:
+    main(["--record"])
+    Path(file).write_bytes(damage)
+    before = REFERENCE.read_bytes()
+    capsys.readouterr()
+    assert main(["--record"] if record else []) == 2
+    errors = capsys.readouterr().err
+    assert errors.startswith("error: ")
+    assert errors.count("\n") == 1
+    assert REFERENCE.read_bytes() == before
+
+
+def test_a_check_that_compared_nothing_is_no_success(
+    suite: paths.SuitePaths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("pipelines/configs/regression.yaml").write_text("train: {}\n")
+    assert main(["--tier", "retrain"]) == 2
+    assert "nothing was compared; got ['trainings of default" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("train", "told"),
+    [
+        ("{elsewhere: {made-corner-erm: [0]}}", "unknown suite in pipelines/configs/regression.yaml; got 'elsewhere'"),
+        ("{default: {made-corner-erm: []}}", "seeds of made-corner-erm must be different and at least one, got []"),
+        ("{default: {made-corner-erm: [1, 1]}}", "seeds of made-corner-erm must be different and at least one"),
+    ],
+)
+def test_what_is_to_be_trained_must_be_there_once(
+    suite: paths.SuitePaths, capsys: pytest.CaptureFixture[str], train: str, told: str
+) -> None:
+    Path("pipelines/configs/regression.yaml").write_text(f"train: {train}\n")
+    assert main(["--tier", "retrain"]) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("workers", ["0", "-1", "two"])
+def test_less_than_one_worker_is_refused(suite: paths.SuitePaths, workers: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--workers", workers])
+
+
+def test_nothing_is_recorded_while_a_table_is_missing(
+    suite: paths.SuitePaths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (suite.results / "guards.csv").unlink()
+    assert main(["--record"]) == 2
+    assert "default is not recorded" in capsys.readouterr().err
+    assert not REFERENCE.exists()
+
+
 def test_recording_needs_the_tier_that_makes_sure_of_the_numbers(suite: paths.SuitePaths) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["--record", "--tier", "retrain"])
@@ -102,6 +175,8 @@ def test_a_stale_suite_is_told_and_does_not_fail(suite: paths.SuitePaths, capsys
     (folder / "params.yaml").write_text(Path("params.yaml").read_text())
     (folder / "STALE.md").write_text("Made under protocol 2.\n")
     assert suites(["all"]) == ["default", "old"]
+    assert main(["--suite", "old"]) == 0, "nothing is compared, and there is a reason"
+    main(["--record"])
     assert main(["--suite", "all"]) == 0
     assert "not checked: suite old (pipelines/old/STALE.md: Made under protocol 2.)" in capsys.readouterr().out
 
@@ -110,11 +185,12 @@ def test_a_summary_for_a_pull_request_tells_verdict_drift_and_errors(
     suite: paths.SuitePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(SUMMARY, "summary.md")
+    main(["--record"])
     change_one_digit(suite)
     assert main(["--github"]) == 1
     assert main(["--github", "--suite", "no_such_suite"]) == 2
     text = Path("summary.md").read_text()
-    assert "## Regression check: 1 moved" in text
+    assert "## Regression check: 2 moved" in text
     assert "| default | summary.csv | made corner erm" in text
     assert "## Regression check: not possible\n\nsettings file pipelines/no_such_suite/params.yaml is missing" in text
 

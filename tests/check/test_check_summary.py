@@ -43,6 +43,25 @@ def test_the_verdict_comes_first(parts, first) -> None:
     assert show.markdown(parts).startswith(f"## Regression check: {first}\n\n| suite | what | compared | moved |\n")
 
 
+@pytest.mark.parametrize(
+    ("left", "refused"),
+    [
+        ([], True),
+        ([Left("x", "why")], True),
+        ([Left("x", "skipped", excused=True)], False),
+        ([Left("x", "skipped", excused=True), Left("y", "why")], True),
+    ],
+)
+def test_only_a_good_reason_excuses_a_check_of_nothing(left, refused) -> None:
+    nothing = Part("default", "tables", left=left)
+    if refused:
+        with pytest.raises(BenchmarkError, match="nothing was compared"):
+            show.require_something([nothing])
+    else:
+        show.require_something([nothing])
+    show.require_something([nothing, part()])
+
+
 def test_a_summary_has_a_table_of_what_moved_and_a_list_of_what_was_not_checked() -> None:
     text = show.markdown([part(1, left=[Left("slopes.csv", "no such file")], notes=["bits as recorded"])])
     assert "| default | tables | 100 | 1 |" in text

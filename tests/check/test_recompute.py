@@ -64,10 +64,46 @@ def test_one_digit_of_a_table_is_caught_alone(suite: paths.SuitePaths) -> None:
 
 
 @pytest.mark.parametrize("table", sorted(set(TABLES) - {"summary.csv", "scores.csv"}))
-def test_a_table_that_the_suite_lacks_is_told(suite: paths.SuitePaths, table: str) -> None:
+def test_a_table_that_the_suite_lacks_has_moved(suite: paths.SuitePaths, table: str) -> None:
     (suite.results / table).unlink()
     part = recompute(suite)
-    assert (part.moved, [left.what for left in part.left]) == ([], [f"{table} of default"])
+    assert ([(one.where, one.name, one.recorded) for one in part.moved], part.left) == (
+        [(table, "(all rows)", "-")],
+        [],
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "old", "new", "row"),
+    [
+        ("claims.csv", ",pass,", ",fail,", "shortcut_is_read The plain classifier reads the mark"),
+        ("metrics.csv", "share of hits", "a guess", "accuracy"),
+        ("runs.csv", "cpu", "cuda", "made corner erm 0"),
+        ("training.csv", "0.25", "0.2501", "made corner erm 0 1 0 train_loss"),
+    ],
+)
+def test_claims_and_what_is_told_of_trainings_and_metrics_are_made_again(
+    suite: paths.SuitePaths, table: str, old: str, new: str, row: str
+) -> None:
+    path = suite.results / table
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    (moved,) = recompute(suite).moved
+    assert (moved.where, moved.name) == (table, row)
+
+
+def test_predictions_of_other_data_than_the_facts_or_the_task_are_refused(suite: paths.SuitePaths) -> None:
+    stored, path = Predictions.read(suite.predictions(RRR)), suite.predictions(RRR)
+    replace(stored, attributes={"data": "e" * 64}).write(path)
+    with pytest.raises(
+        BenchmarkError, match=r"data of the predictions of cell made-corner-rrr.*dddddddddddd…, its facts"
+    ):
+        recompute(suite)
+    replace(stored, attributes={"data": "d" * 12 + "e" * 52}).write(path)  # the facts name twelve digits
+    with pytest.raises(BenchmarkError, match=r"made-corner-rrr.*expected d+, as in made-corner-erm"):
+        recompute(suite)
+    replace(stored, attributes={}).write(path)
+    assert recompute(suite).moved == []
 
 
 @pytest.mark.parametrize("table", ["summary.csv", "scores.csv", "suite.json"])

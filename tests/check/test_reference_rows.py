@@ -26,11 +26,14 @@ RECORDED = row("0.900", "0.870", "0.930")  # half width 0.03
 @pytest.mark.parametrize(
     ("new", "moves"),
     [
-        # the other half width is 0.04, so the band is sqrt(0.03² + 0.04²) = 0.05
-        (row("0.949", "0.909", "0.989"), False),
-        (row("0.951", "0.911", "0.991"), True),
-        (row("0.851", "0.811", "0.891"), False),
-        (row("0.849", "0.809", "0.889"), True),
+        # the other half width is 0.0125, so the band is sqrt(0.03² + 0.0125²) = 0.0325
+        (row("0.932", "0.9195", "0.9445"), False),
+        (row("0.933", "0.9205", "0.9455"), True),
+        (row("0.868", "0.8555", "0.8805"), False),
+        (row("0.867", "0.8545", "0.8795"), True),
+        # a wider one counts as the recorded one: sqrt(0.03² + 0.03²) = 0.04243
+        (row("0.942", "0.6", "1.0"), False),
+        (row("0.943", "0.6", "1.0"), True),
         # no interval: the band is 0.03
         (row("0.929"), False),
         (row("0.931"), True),
@@ -72,8 +75,16 @@ def test_an_unknown_rule_is_refused_with_the_row_and_the_rules(rule):
         compare([{**RECORDED, "tolerance": rule}], [RECORDED])
 
 
-def test_an_asymmetric_interval_counts_with_half_its_length():
-    assert half_width(row("0.99", "0.94", "1.0")) == pytest.approx(0.03)
+def test_a_method_of_which_one_seed_has_collapsed_is_not_saved_by_its_own_wide_interval():
+    # 0.98, 0.975 and 0.10: mean 0.685, t(0.975, 2) s / sqrt(3) = 1.26
+    collapsed = row("0.685", "0.0", "1.0")
+    (moved,) = compare([row("0.976", "0.966", "0.986")], [collapsed])
+    assert moved.allowed == "± 0.0141 (band)"
+
+
+def test_a_clipped_interval_counts_with_its_longer_half():
+    assert half_width(row("0.99", "0.94", "1.0")) == pytest.approx(0.05)
+    assert half_width(row("0.01", "0.0", "0.06")) == pytest.approx(0.05)
     assert half_width(row("0.99")) == 0
 
 
@@ -84,9 +95,9 @@ def test_without_intervals_only_rounding_is_forgiven():
 
 
 def test_what_moved_tells_the_number_its_band_and_what_was_found():
-    (moved,) = compare([RECORDED], [row("0.80", "0.76", "0.84")])
+    (moved,) = compare([RECORDED], [row("0.80", "0.7875", "0.8125")])
     assert (moved.name, moved.recorded, moved.found) == ("mnist5k corner erm iid accuracy", "0.9000", "0.8000")
-    assert moved.allowed == "± 0.0500 (band)"
+    assert moved.allowed == "± 0.0325 (band)"
 
 
 @pytest.mark.parametrize("name", ["dataset", "bias", "method", "variant", "metric"])
@@ -124,11 +135,37 @@ def test_only_what_moved_is_told_in_the_recorded_order():
         ({"value": ""}, "'mnist5k corner erm iid accuracy' has no value"),
         ({"value": "0,9"}, "value of reference row .*'0,9'; expected a number"),
         ({"high": "?"}, "high of reference row"),
+        ({"value": "nan"}, "value of reference row .*'nan'; expected a number"),
+        ({"high": "inf"}, "high of reference row .*'inf'; expected a number"),
+        ({"low": "0.91"}, r"interval of reference row .*expected around 0.9"),
+        ({"high": "0.89"}, r"interval of reference row .*expected around 0.9"),
+        ({"tolerance": "abs 1.1"}, r"tolerance of reference row .*'abs 1.1'; expected at most 1, the metric's range"),
+        ({"tolerance": "abs 1.1", "metric": "unheard_of"}, "expected at most 1, the metric's range"),
     ],
 )
 def test_a_row_that_is_no_reference_is_refused(wrong, told):
     with pytest.raises(BenchmarkError, match=told):
         compare([RECORDED | wrong], [RECORDED])
+
+
+def test_a_tolerance_of_a_gap_may_be_as_wide_as_its_range():
+    gap = row("0.5", tolerance="abs 1.9", metric="accuracy_gap")
+    assert compare([gap], [gap]) == []
+    with pytest.raises(BenchmarkError, match="at most 2"):
+        compare([gap | {"tolerance": "abs 2.1"}], [gap])
+
+
+def test_units_seeds_and_data_of_our_own_numbers_are_compared_exactly():
+    new = RECORDED | {"n_units": "999", "n_seeds": "2"}
+    cell = ("mnist5k", "corner", "erm")
+    told = [(one.column, one.recorded, one.found) for one in compare([RECORDED], [new], {cell: "other"})]
+    assert told == [("n_units", "1000", "999"), ("n_seeds", "3", "2"), ("data", "def", "other")]
+    assert compare([RECORDED], [RECORDED], {cell: "def"}) == []
+    assert compare([RECORDED], [RECORDED], {cell: ""}) == [], "not both name their data"
+    nameless = RECORDED | {"source": "this project, version 0.1.0, training code abc"}
+    assert compare([nameless], [RECORDED], {cell: "other"}) == []
+    paper = RECORDED | {"source": "paper: Somebody 2020; table 1; page 3"}
+    assert compare([paper], [new], {cell: "other"}) == []
 
 
 def test_a_number_of_a_paper_is_compared_by_its_own_rule():
@@ -190,28 +227,68 @@ def test_recording_again_keeps_rules_set_by_hand_and_numbers_of_papers(suite: pa
     record(suite)
     again = read_reference(path)
     assert again == [*rows, paper]
+    (moved,) = compare_suite(suite).moved
+    assert moved.found == "no method of the suite"
 
 
-def test_a_skipped_data_set_and_a_method_of_another_suite_are_told_and_kept(suite: paths.SuitePaths):
+def skip(suite: paths.SuitePaths, method: str) -> None:
+    (cell,) = (cell for cell in suite.suite().cells() if cell.method == method)
+    mark = {"reason": "needs credentials", "do": ""}
+    suite.facts(cell).write_text(json.dumps({**vars(cell), "skipped": mark}))
+
+
+def test_rows_of_a_skipped_cell_are_told_and_kept_whatever_suite_json_says(suite: paths.SuitePaths):
     record(suite)
     path = paths.REFERENCE / "default.csv"
     rows = read_reference(path)
-    gone, other = row("0.9", dataset="chexpert"), row("0.9", dataset="made", method="lff")
-    write_csv(path, [*rows, gone, other], COLUMNS)
-    facts = json.loads((suite.results / "suite.json").read_text())
-    facts["skipped"] = [{"dataset": "chexpert", "skipped": {"reason": "needs credentials", "do": ""}}]
-    (suite.results / "suite.json").write_text(json.dumps(facts))
+    gone = [r for r in rows if r["method"] == "rrr"]
+    skip(suite, "rrr")
+    assert json.loads((suite.results / "suite.json").read_text())["skipped"] == []
     part = compare_suite(suite)
-    assert (part.compared, part.moved) == (len(rows), [])
-    assert [(left.what, left.why) for left in part.left] == [
-        ("1 recorded rows of chexpert", "skipped: needs credentials"),
-        ("1 recorded rows of lff", "no method of the suite"),
-    ]
+    assert (part.compared, part.moved) == (len(rows) - len(gone), [])
+    (left,) = part.left
+    assert (left.what, left.why) == (f"{len(gone)} recorded rows of made", "skipped: needs credentials")
+    assert left.excused
+    table = suite.results / "summary.csv"
+    summary = read_rows(table)
+    write_csv(table, [r for r in summary if r["method"] != "rrr"], list(summary[0]))
     record(suite)
-    assert gone in read_reference(path)
+    assert all(r in read_reference(path) for r in gone)
 
 
-def test_a_suite_without_a_reference_is_told(suite: paths.SuitePaths):
+def test_a_recorded_row_of_a_method_that_the_suite_has_not_has_moved(suite: paths.SuitePaths):
+    record(suite)
+    path = paths.REFERENCE / "default.csv"
+    rows = read_reference(path)
+    write_csv(path, [*rows, row("0.9", dataset="made", method="lff")], COLUMNS)
+    (moved,) = compare_suite(suite).moved
+    assert (moved.name, moved.found) == ("made corner lff iid accuracy", "no method of the suite")
+
+
+@pytest.mark.parametrize("text", [None, ",".join(COLUMNS) + "\n"])
+def test_a_suite_without_recorded_numbers_has_moved(suite: paths.SuitePaths, text: str | None):
+    if text:
+        paths.REFERENCE.mkdir(parents=True)
+        (paths.REFERENCE / "default.csv").write_text(text)
     part = compare_suite(suite)
     assert part.compared == 0
-    assert "--record" in part.left[0].why
+    assert "--record" in part.moved[0].allowed
+
+
+def test_new_numbers_are_counted_until_they_are_recorded(suite: paths.SuitePaths):
+    record(suite)
+    path = paths.REFERENCE / "default.csv"
+    write_csv(path, read_reference(path)[2:], COLUMNS)
+    part = compare_suite(suite)
+    assert part.moved == []
+    assert [(left.what, left.excused) for left in part.left] == [("2 rows of summary.csv", False)]
+
+
+def test_nothing_is_recorded_if_one_row_is_no_reference(suite: paths.SuitePaths):
+    table = suite.results / "summary.csv"
+    rows = read_rows(table)
+    next(r for r in rows if r["metric"] == "accuracy")["low"] = "0.999999"
+    write_csv(table, rows, list(rows[0]))
+    with pytest.raises(BenchmarkError, match="interval of reference row"):
+        record(suite)
+    assert not (paths.REFERENCE / "default.csv").exists()

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_images import made_index, thirds
+from scipy.stats import t as student
 
 from benchmark import paths
 from benchmark.api import Images
 from benchmark.biases.corner import Corner
 from benchmark.cell import Cell
+from benchmark.check import retrain as again
 from benchmark.check.found import Part
 from benchmark.check.retrain import Regression, compare_job, jobs_of, retrain, values_of
 from benchmark.config import parse
@@ -199,6 +201,52 @@ def test_a_value_outside_of_its_band_is_told_with_the_band(project: paths.SuiteP
     (moved,) = compared(project, stored, predictions({"iid": [936]}, [5], "aa", count=1000)).moved
     assert (moved.where, moved.name) == ("retrained", "made-corner-rrr seed 5 iid accuracy")
     assert (moved.recorded, moved.found, moved.allowed) == ("0.9050", "0.9360", "0.8746 to 0.9354 (training)")
+
+
+def test_one_value_of_several_outside_of_its_band_is_told_and_two_have_moved(project: paths.SuitePaths) -> None:
+    stored = predictions(
+        {"iid": [900, 905, 910], "ood": [850, 900, 950], "deceiving": [905, 900, 910]}, [4, 5, 6], "aa", count=1000
+    )
+    # iid: 0.905 ± 0.0304; ood: 0.9 ± 0.304; its gap: s = 0.045, 0.005 ± 0.274; deceiving: 0.9 ± 0.0304;
+    # its gap: -0.005, 0.005, 0: s = 0.005, 0.005 ± 0.0304
+    lucky = predictions({"iid": [930], "ood": [930], "deceiving": [931]}, [5], "aa", count=1000)
+    part = compared(project, stored, lucky)
+    assert (part.compared, part.moved) == (5, [])
+    assert part.notes[0].startswith(
+        "outside, as luck may have it: retrained: made-corner-rrr seed 5 deceiving accuracy: value: "
+    )
+    lost = predictions({"iid": [905], "ood": [900], "deceiving": [100]}, [5], "aa", count=1000)
+    part = compared(project, stored, lost)
+    assert [one.name.split(" ", 3)[3] for one in part.moved] == ["deceiving accuracy", "deceiving accuracy_gap"]
+
+
+def test_the_more_models_are_trained_the_wider_is_each_band(
+    project: paths.SuitePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels = []
+    monkeypatch.setattr(again, "train_seeds", lambda jobs, *rest, **more: None)
+    monkeypatch.setattr(again, "compare_job", lambda suite, job, level, part: levels.append(level))
+    project.params.write_text("matrix: {dataset: [made], bias: [corner], method: [rrr]}\nseeds: [0, 1]\n")
+    retrain(project, parse(Regression, {"train": {"default": {CELL.key: [0, 1]}}}, "test"))
+    assert levels == pytest.approx([0.975, 0.975])
+
+
+@pytest.mark.parametrize("spread", [(1.0, 1.0, 1.0), (0.1, 1.0, 1.0)])
+@pytest.mark.parametrize("shared", [0.0, 0.9])
+def test_luck_alone_fails_three_models_in_about_1_of_20_runs_at_most(spread: tuple[float, ...], shared: float) -> None:
+    """A million draws' worth of trainings whose variants go together more or less; docs/regression.md quotes it."""
+    rng, runs, models, seeds = np.random.default_rng(0), 50_000, 3, 3
+    half = student.ppf(1 - 0.05 / models / 2, seeds - 1) * np.sqrt(2)
+    failed, one_outside = np.zeros(runs, bool), np.zeros(runs, bool)
+    for _ in range(models):
+        own, common = rng.normal(size=(runs, seeds + 1, 3)), rng.normal(size=(runs, seeds + 1, 1))
+        value = (np.sqrt(1 - shared) * own + np.sqrt(shared) * common) * spread
+        value = np.concatenate([value, value[..., :1] - value[..., 1:]], axis=2)
+        outside = np.abs(value[:, seeds] - value[:, 0]) > half * value[:, :seeds].std(axis=1, ddof=1)
+        failed |= outside.sum(axis=1) >= again.OUTSIDE
+        one_outside |= outside.any(axis=1)
+    assert 0.005 < failed.mean() < 0.057
+    assert one_outside.mean() > 0.09, "which is why one is not enough"
 
 
 def test_other_data_and_other_images_are_told_as_such(project: paths.SuitePaths) -> None:

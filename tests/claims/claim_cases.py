@@ -11,6 +11,7 @@ from benchmark.metrics.named import metric_named
 from benchmark.stats.track import Track
 
 TASK = {"dataset": "mnist5k", "bias": "corner"}
+METHODS = ("erm", "isnet", "isnet_path", "unet_classifier")
 UNITS = 11
 """Ten degrees of freedom: t is 1.372 (one-sided 0.1), 1.812 (0.05), 2.228 (0.025), 2.764 (0.01), 3.169 (0.005)."""
 
@@ -42,11 +43,17 @@ def claim(test, **changes):
 
 
 def decide(claims, tracks_=None, costs=(), cells=None, seeds=None):
-    """Rows of claims.csv; the seeds are 0, 1, ... and the suite's cells are those with tracks."""
+    """Rows of claims.csv; the seeds are 0, 1, ... and the suite's cells are those with tracks, else ``METHODS``."""
     tracks_ = tracks_ or {}
     counted = {at: range(len(next(iter(found.values())).values)) for at, found in tracks_.items()}
     claims = claims if isinstance(claims, list) else [claims]
-    return decide_all(claims, tracks_, costs, seeds=seeds or counted, cells=cells or list(tracks_))
+    return decide_all(
+        claims,
+        tracks_,
+        costs,
+        seeds=seeds or counted,
+        cells=cells or list(tracks_) or [cell(method) for method in METHODS],
+    )
 
 
 def one(*arguments, **others):

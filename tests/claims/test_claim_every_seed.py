@@ -25,6 +25,9 @@ def of(*values):
     [
         ({"at_least": 0.9}, [0.95, 0.91], "pass"),
         ({"at_least": 0.9}, [0.9, 0.95], "pass"),  # the bound itself keeps it
+        ({"at_most": 0.05}, [1 - 0.95], "pass"),  # 0.05000000000000004 by rounding
+        ({"at_least": 0.05}, [0.95 - 0.9], "pass"),  # 0.04999999999999993
+        ({"at_most": 0.05}, [0.05 + 1e-8], "fail"),
         ({"at_least": 0.9}, [0.99, 0.8999], "fail"),  # one seed is enough, whatever the mean
         ({"at_most": 0.15}, [0.1, 0.15], "pass"),
         ({"at_most": 0.15}, [0.1, 0.151], "fail"),

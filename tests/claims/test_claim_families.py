@@ -66,8 +66,9 @@ def test_a_member_that_is_missing_counts_as_one_that_is_not_rejected():
     assert all(math.isnan(value) for value in (missing.p, missing.effect, missing.low, missing.high))
 
 
-def test_a_claim_about_nobodys_cell_and_one_without_rivals_are_undecided():
-    nobody = one(claim("bound", at_least=0.5, method="ham"), found())
+def test_a_claim_about_a_skipped_cell_and_one_without_rivals_are_undecided():
+    skipped = [*found(), cell("ham")]
+    nobody = one(claim("bound", at_least=0.5, method="ham"), found(), cells=skipped)
     assert nobody.evidence == "accuracy deceiving of ham > 0.5 (no test: no such cell: mnist5k-corner-ham)"
     lonely = one(beats(), tracks(isnet=track(0.5), isnet_path=track(0.4)))
     assert (lonely.verdict, lonely.claim, lonely.name) == ("undecided", "It beats its rivals", "robust_vs_nobody")

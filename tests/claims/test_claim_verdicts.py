@@ -7,7 +7,7 @@ import pytest
 from claim_cases import cell, claim, decide, one, track, tracks
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom
+from scipy.stats import binom, binomtest
 
 from benchmark.metrics.named import metric_named
 from benchmark.stats.compare import paired_difference
@@ -38,12 +38,14 @@ def test_a_bound_is_one_sided(bounds, value, p, verdict):
     assert (row.low, row.high) == pytest.approx((value - 2.228 * SE, value + 2.228 * SE), abs=1e-5)
 
 
-def test_all_right_in_all_seeds_passes_a_bound_where_wilsons_interval_does():
-    # Score test: z = (1 - b) / sqrt(b (1 - b) / n); n = 100, b = 0.95: z = 2.294, p = 0.0109
-    perfect = tracks(isnet=track(1.0, 0.0, units=100))
-    assert one(claim("bound", at_least=0.95), perfect).p == pytest.approx(0.0109, abs=1e-4)
-    edge = one(claim("bound", at_least=0.95), perfect).low  # 95 %, two-sided: Wilson's end has p = 0.025
-    assert one(claim("bound", at_least=edge), perfect).p == pytest.approx(0.025, abs=1e-6)
+def test_all_right_in_all_seeds_is_tested_exactly():
+    perfect, wrong = (tracks(isnet=track(value, 0.0, units=100)) for value in (1.0, 0.0))
+    exact = binomtest(100, 100, 0.97, alternative="greater").pvalue  # 0.97^100 = 0.0476
+    assert one(claim("bound", at_least=0.97), perfect).p == pytest.approx(exact) == pytest.approx(0.0476, abs=1e-4)
+    assert one(claim("bound", at_most=0.03), wrong).p == pytest.approx(exact)
+    assert one(claim("bound", at_least=0.97), perfect).verdict == "pass"
+    assert one(claim("bound", at_least=0.971), perfect).verdict == "undecided"  # 0.971^100 = 0.0527
+    assert one(claim("bound", at_least=0.1), wrong).verdict == "fail"
     assert one(claim("bound", at_least=0.99), perfect).verdict == "undecided"
     assert one(claim("bound", at_most=0.9), perfect).verdict == "fail"
     assert one(claim("bound", at_least=1.0), perfect).verdict == "undecided"  # nothing lies beyond 1

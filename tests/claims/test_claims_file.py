@@ -62,6 +62,11 @@ def test_what_is_left_out_has_a_default(tmp_path):
         ({"at_least": 0.0, "at_most": 0.0}, "exactly one of at_least and at_most"),
         ({"at_least": "high"}, "at_least: .*got 'high'"),
         ({"at_least": float("nan")}, "at_least: .*got nan"),
+        ({"at_least": True}, "at_least: .*got True"),
+        ({**WITHIN, "margin": True}, "margin: .*got True"),
+        ({**SUPERIOR, "against": "isnet"}, "'isnet' is in method and in against"),
+        ({**WITHIN, "against": "isnet"}, "'isnet' is in method and in against"),
+        ({**COST, "method": "erm"}, "'erm' is in method and in against"),  # the default
         ({"name": "Not-good"}, "name: .*got 'Not-good'"),
         ({"atleast": 0.9}, r"atleast: .*got 0\.9.*expected keys among name, .*at_least"),
         ({"metric": None}, "metric: Field required"),

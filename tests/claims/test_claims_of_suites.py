@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.api import VARIANTS
-from benchmark.claims import members, read_claims
+from benchmark.claims import decide_all, members, read_claims
 from benchmark.claims.kinds import Ratio, Scored
 from benchmark.config import Suite, load
 from benchmark.metrics.named import metric_named
@@ -44,6 +44,11 @@ def test_every_row_is_about_cells_of_the_suite(suite):
             assert member.other is None or member.other in cells
 
 
+def test_no_claim_is_one_that_is_refused_when_the_suite_is_decided(suite):
+    rows = decide_all(claims_of(suite), {}, seeds={}, cells=cells_of(suite))
+    assert {row.verdict for row in rows} == {"undecided"}  # there is not a single score
+
+
 def test_metrics_and_variants_exist(suite):
     for claim in claims_of(suite):
         if isinstance(claim, Scored):
@@ -74,4 +79,4 @@ def test_the_default_suite_asks_all_that_it_can():
     for test in ("equivalence", "superiority", "non_inferiority"):
         assert {(test, ("isnet",)), (test, ("isnet_path",))} <= asked
     columns = {claim.column for claim in claims_of(SuitePaths("default")) if isinstance(claim, Ratio)}
-    assert columns == {"inference_ratio", "params", "memory_ratio"}
+    assert columns == {"inference_ratio", "params", "memory_ratio", "step_ratio"}

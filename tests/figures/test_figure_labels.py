@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from matplotlib.font_manager import FontProperties
 from scipy.optimize import minimize
 
-from benchmark.figures.labels import MARK, near, place, spread, text_size
+from benchmark.figures.labels import LEAD, MARK, SLANT, lead, near, place, spread, text_size
 
 ROOM = (0.0, 0.0, 360.0, 300.0)
 
@@ -75,6 +75,25 @@ def test_a_label_keeps_off_a_bar():
     free = place(mark, size, ROOM)[0]
     bar = np.array([[free[0], free[1] - 20, free[2], free[3] + 20]])
     assert overlap(place(mark, size, ROOM, bar)[0], bar[0]) == 0
+
+
+def test_no_leader_runs_along_an_axis_as_an_interval_does():
+    rng = np.random.default_rng(1)
+    marks = np.concatenate([rng.uniform((2, 260), (40, 296), (5, 2)), rng.uniform((20, 5), (340, 60), (12, 2))])
+    led = 0
+    for mark, box in zip(marks, place(marks, np.full((17, 2), (60.0, 9.0)), ROOM), strict=True):
+        if np.hypot(*(near(mark, box) - mark)) > LEAD:
+            x, y = np.abs(lead(mark, box[None])[0][0] - mark)
+            assert SLANT <= np.degrees(np.arctan2(y, x)) <= 90 - SLANT
+            led += 1
+    assert led > 2
+
+
+def test_a_leader_ends_on_the_border_of_its_label():
+    ends, oblique = lead(np.zeros(2), np.array([[-20.0, 20, 20, 30], [40, -4, 80, 5]]))
+    assert oblique.tolist() == [True, False]  # straight above it can go aside, far to the right it cannot
+    assert ends[0, 1] == 20 and 20 * np.tan(np.radians(20)) <= abs(ends[0, 0]) <= 20
+    assert ends[1, 0] >= 40
 
 
 def test_equal_marks_give_equal_places():

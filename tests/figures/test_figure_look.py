@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from skimage.color import rgb2lab
 
 from benchmark.figures.plan import clip, counts, ends, estimate, left_out
 from benchmark.figures.style import COLOURS, INK, PAPER, SHAPES, VARIANT_COLOURS, drawing, looks, paper
+from benchmark.files import read_json
 from benchmark.registry import METHODS
 
 CONFUSIONS = {
@@ -58,6 +60,13 @@ def test_no_two_methods_have_the_same_look():
     found = looks(names)
     assert len({(look.colour, look.shape) for look in found.values()}) == len(names)
     assert math.gcd(len(COLOURS), len(SHAPES)) == 1
+
+
+def test_methods_of_the_default_suite_have_a_colour_each():
+    suite = read_json(Path(__file__).parents[2] / "results" / "default" / "suite.json")
+    names = {cell["method"] for cell in suite["cells"]}
+    assert len(names) == 11
+    assert len({look.colour for look in looks(sorted(names)).values()}) == 11
 
 
 def test_a_registered_method_looks_the_same_in_every_suite():

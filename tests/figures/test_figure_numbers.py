@@ -100,6 +100,20 @@ def test_cost_holds_the_ratio_on_a_logarithmic_axis(suite):
         assert drawn[method][0].tolist() == [[costs.step_ratio[method], y.value[method]]]
 
 
+def test_cost_has_bars_where_the_ratio_has_bounds(suite):
+    folder = suite(methods=3)
+    assert not [label for label in lines(figure(folder, "cost").axes[0]) if label.endswith(": x")]
+    costs = pd.read_csv(folder / "costs.csv")
+    costs["step_ratio_low"], costs["step_ratio_high"] = costs.step_ratio - 0.1, costs.step_ratio + 0.3
+    costs.to_csv(folder / "costs.csv", index=False)
+    drawn = lines(figure(folder, "cost").axes[0])
+    assert "erm: x" not in drawn  # 1 by definition
+    for row in costs[costs.method != "erm"].itertuples():
+        assert drawn[f"{row.method}: x"][0][:, 0].tolist() == [row.step_ratio_low, row.step_ratio_high]
+    caption = next(plan.caption for plan in plans(folder) if "cost" in plan.name)
+    assert "horizontal bars: 95 % intervals" in caption and "line at 1" in caption
+
+
 def test_reliability_holds_the_bins_and_their_counts(suite):
     folder = suite(methods=3)
     table = pd.read_csv(folder / "reliability.csv")

@@ -1,5 +1,8 @@
 """The suite of the study: its dvc.yaml against the code, and the root's suite left alone."""
 
+import json
+from pathlib import Path
+
 import pytest
 from repository import ROOT, run
 
@@ -33,7 +36,9 @@ def test_all_methods_share_backbone_epochs_and_batch_and_have_options_that_load(
         parse(METHODS.get(file.method).Settings, file.options, name)
 
 
-def test_a_cell_is_trained_and_described_by_the_method_that_its_file_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cell_is_trained_and_described_by_the_method_that_its_file_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(train, "groups", lambda pack: [])
     monkeypatch.setattr(train, "sha256_file", lambda pack: "0")
@@ -52,8 +57,11 @@ def test_a_cell_is_trained_and_described_by_the_method_that_its_file_names(monke
         "code": "c",
         "packages": {},
     }
-    facts = score.facts(cell, load_method(SUITE.method_yaml(cell.method)), [record])
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    (tmp_path / "log.csv").write_text("epoch,phase,val_loss\n0,0,0.5\n")
+    facts = score.facts(cell, load_method(SUITE.method_yaml(cell.method)), [tmp_path])
     assert facts["method"] == "isnet_adamw"
+    assert facts["curves"] == [{"epoch": [0.0], "phase": [0.0], "val_loss": [0.5]}]
     assert (facts["needs"], facts["trained_through"]) == ("training masks", "lrp_epsilon")
 
 

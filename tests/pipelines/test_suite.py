@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,8 @@ def test_check_says_what_drifted_and_strict_fails(suite: Path) -> None:
     moved = next(
         row for row in recorded if (row["method"], row["variant"], row["metric"]) == ("erm", "iid", "accuracy")
     )
-    edit(reference, rf"^(mnist5k,corner,erm,iid,accuracy),{moved['value']}", r"\1,7.5")
+    numbers = ",".join(re.escape(moved[name]) for name in ("value", "low", "high"))
+    edit(reference, rf"^(mnist5k,corner,erm,iid,accuracy),{numbers}", r"\1,7.5,7.4,7.6")
     output = run("python", "-m", "pipelines.check", "default", "--strict", cwd=suite, code=1)
     assert "DRIFT mnist5k corner erm iid accuracy: recorded 7.5" in output
     facts = json.loads((suite / "results/default/check.json").read_text())

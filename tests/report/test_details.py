@@ -27,7 +27,7 @@ def test_a_cell_holds_the_rows_of_summary_and_scores(pristine, rows):
         for r in rows("summary.csv")
         if (r["method"], r["variant"], r["metric"]) == ("isnet_path", "deceiving", "accuracy")
     ]
-    value, difference, p, units, seeds, values = found["methods"]["isnet_path"]["cells"][2]
+    value, difference, p, units, seeds, values, signs = found["methods"]["isnet_path"]["cells"][2]
 
     def words(*names):
         a, b, c = (f"{float(row[name]):.3f}" for name in names)
@@ -35,6 +35,7 @@ def test_a_cell_holds_the_rows_of_summary_and_scores(pristine, rows):
 
     assert value == words("value", "low", "high") and difference == words("diff", "diff_low", "diff_high")
     assert (p, units, seeds) == ("<0.001", "1000", "3")
+    assert signs == []
     assert values == ["0.955", "0.960", "0.950"]  # as conftest plants them
 
 
@@ -43,6 +44,13 @@ def test_the_reference_has_no_difference_and_a_metric_that_is_not_there_no_cell(
     assert found["cells"][2][1:3] == ["not defined: the reference itself"] * 2
     assert found["cells"][6] is None  # heatmap loss: erm has none, and the table says why
     assert behind(pristine, "isnet")["cells"][6][3] == "no test unit"
+
+
+def test_the_signs_of_a_cell_are_told_in_words(pristine):
+    cells = behind(pristine, "isnet_path")["cells"]
+    assert cells[5][-1] == ["† The method is trained through this explainer: a low value proves nothing by itself."]
+    assert [cell[-1] for cell in cells[1:5]] == [[]] * 4
+    assert cells[0][-1][0].startswith("= A tie: not shown to differ from the best")
 
 
 def test_without_logs_the_runs_say_what_suite_json_knows(pristine):
@@ -77,7 +85,7 @@ def test_a_commit_that_was_looked_up_is_told(pristine):
     loaded = replace(load(pristine), commits={"mnist5k-corner-isnet": "abc1234"})
     found = details(loaded)["tasks"]["mnist5k-corner"]["methods"]
     commits = {method: text for method, one in found.items() for name, text in one["facts"] if "commit" in name}
-    assert commits == {"erm": "not asked for", "isnet": "abc1234", "isnet_path": "not asked for"}
+    assert commits == {"erm": "not shown in this page", "isnet": "abc1234", "isnet_path": "not shown in this page"}
 
 
 def points(*rows):

@@ -1,6 +1,7 @@
 """The report of all families, from predictions with scores of images to pages."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from benchmark.metrics.sheet import METRIC_COLUMNS, metric_sheet
 from benchmark.predictions import Predictions
 from benchmark.predictions import Tested as Shown  # pytest takes a name that begins with Test for tests
 from benchmark.report import write_report
-from benchmark.report.families import family_tables
+from benchmark.report.families import family_tables, together
 from benchmark.report.headline import headline
 from benchmark.report.load import load
 from benchmark.report.page import chapters
+from benchmark.report.tables import training_table
 from benchmark.summary import summarise
 from benchmark.tables import write_csv
 
@@ -105,6 +107,64 @@ def test_an_explainer_that_fails_its_check_is_grey_with_the_reason(tables):
     for method in ("erm", "isnet", "rrr_gradcam"):
         assert f"{method}: not shown to be more faithful than a random order" in note
     assert "vit" not in note  # there the explainer has no map, and the field says so
+
+
+@pytest.fixture
+def black(folder):
+    """The task with no relevance of the judge on the background of ``deceiving``, in any method."""
+    results = load(folder)
+    (task,) = results.tasks
+    for method in METHODS:
+        task.summary[method, "deceiving", MASS] = replace(task.summary[method, "deceiving", MASS], value=0.0)
+    return results, task
+
+
+def maps_and_note(results, task):
+    (mass, *maps) = family_tables(task, results.measures)["Where the relevance lies"]
+    told = [note for note in mass.notes if "by definition" in note]
+    return [table.key.rpartition("-")[2] for table in maps], told
+
+
+def test_where_the_background_is_the_judges_baseline_its_maps_are_left_out_with_the_reason(black):
+    maps, (note,) = maps_and_note(*black)
+    assert maps == ["iid"]
+    assert note.startswith("On deceiving the background is black") and "all metrics of its heatmaps" in note
+
+
+def test_one_method_with_relevance_there_brings_the_maps_back(black):
+    results, task = black
+    for method in ("erm", "unet_classifier"):
+        row = task.summary[method, "deceiving", MASS]
+        task.summary[method, "deceiving", MASS] = replace(row, value=1e-6)
+        assert maps_and_note(results, task) == (["iid", "deceiving"], [])
+        task.summary[method, "deceiving", MASS] = row
+
+
+def test_zero_of_methods_that_blank_the_background_says_nothing_of_the_images(black):
+    results, task = black
+    task.runs = [run for run in task.runs if run.masks_input]
+    assert maps_and_note(results, task) == (["iid", "deceiving"], [])
+
+
+def test_units_are_told_by_head_with_the_variants_in_brackets(tables):
+    (note,) = [note for note in tables["mass"].notes if note.startswith("Test units")]
+    assert note == "Test units: 60."
+    heads = {"occlusion": ["iid", "ood"], "GradientSHAP": ["iid", "ood"], "Grad-CAM": ["iid"], "ECE": [""]}
+    assert together(heads) == "occlusion, GradientSHAP (iid, ood); Grad-CAM (iid); ECE"
+
+
+def test_the_table_of_trainings_names_what_metrics_csv_says(folder):
+    results = load(folder)
+    table = training_table(results.tasks[0], results.measures)
+    through = {row.names[0]: row.entries[4].text for row in table.rows}
+    assert through == {
+        "erm": "none of them",
+        "vit": "none of them",
+        "isnet": "LRP-ε",
+        "rrr_gradcam": "Grad-CAM",
+        "unet_classifier": "none of them",
+    }
+    assert "counted from 0" in table.heads[3].text and "may have improved further" in table.notes[0]
 
 
 def test_an_explainer_that_cannot_explain_a_method_says_why(tables):

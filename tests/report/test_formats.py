@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.report import export
+from benchmark.report.claimed import claims_table
 from benchmark.report.costs import costs_table
 from benchmark.report.headline import headline
 from benchmark.report.latex import tables, write_latex
@@ -24,7 +25,7 @@ from benchmark.report.load import load
 from benchmark.report.numbers import Entry, estimate, undefined
 from benchmark.report.records import Selection
 from benchmark.report.select import select
-from benchmark.report.tables import Head, Row, Table, claims_table
+from benchmark.report.tables import Head, Row, Table
 
 ROOT = Path(__file__).parents[2]
 NUMBERS = ("value", "low", "high", "diff", "diff_low", "diff_high", "p_holm")

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from benchmark.api import Needs
 from benchmark.cell import Cell
 from benchmark.report.access import ORDER, by_access, peers, rank
+from benchmark.report.ahead import lead
 from benchmark.report.findings import sentences
 from benchmark.report.headline import best_method, headline, tied
 from benchmark.report.load import load
-from benchmark.report.numbers import estimate, fraction, magnitude, probability
+from benchmark.report.numbers import estimate, fraction, magnitude, probability, true_minus
 from benchmark.report.records import Run, Summary, Task
 
 MINUS = "\N{MINUS SIGN}"
@@ -190,6 +191,12 @@ TOO_FEW = "the trainings differ too much, or are too few, to tell."
     ("gap", "words"),
     [
         ((0.6, 0.2, 1.0), "erm loses accuracy where the bias misleads: it falls by 0.600 [0.200, 1.000]."),
+        (
+            (0.0287, 0.0141, 0.0432),
+            "erm loses 0.029 [0.014, 0.043] where the bias misleads, less than the margin of 0.05.",
+        ),
+        ((0.03, 0.0, 0.05), f"{KEEPS} (gap 0.030 [0.000, 0.050])."),
+        ((0.03, 0.01, 0.051), "erm loses accuracy where the bias misleads: it falls by 0.030 [0.010, 0.051]."),
         ((0.6, -0.1, 1.3), f"{UNDECIDED} 0.600 [-0.100, 1.300]: {TOO_FEW}"),
         ((-0.2, -0.3, -0.1), f"{KEEPS} (gap -0.200 [-0.300, -0.100])."),
         ((0.0, -0.02, 0.05), f"{KEEPS} (gap 0.000 [-0.020, 0.050])."),
@@ -199,6 +206,91 @@ TOO_FEW = "the trainings differ too much, or are too few, to tell."
 )
 def test_sentences_follow_the_interval(gap, words):
     assert sentences(_task({"erm": (*gap, None, None)}, "accuracy_gap")) == [words.replace("-", MINUS)]
+
+
+AHEAD = "Where the bias misleads, "
+NONE_WORSE = "No method is shown to be less accurate than erm."
+REST = "Not shown to differ from erm, which is no proof that they are alike: "
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (
+            {"a": (0.9, 0.8, 1.0, 0.4, 0.007), "b": (0.85, 0.7, 0.95, 0.3, 0.0004), "c": (0.6, 0.2, 1.0, 0.1, 0.3)},
+            f"{AHEAD}a and b are shown to be more accurate than erm (Holm-adjusted p 0.007 at most). They are not told "
+            f"apart from each other: their intervals meet. {NONE_WORSE} {REST}c.",
+        ),
+        (
+            {"a": (0.9, 0.86, 1.0, 0.4, 0.007), "b": (0.7, 0.6, 0.85, 0.2, 0.0004), "c": (0.1, 0.0, 0.2, -0.4, 0.02)},
+            f"{AHEAD}a and b are shown to be more accurate than erm (Holm-adjusted p 0.007 at most). All of them are "
+            "told apart from each other: no two intervals meet. c is shown to be less accurate than erm (Holm-adjusted "
+            "p 0.020).",
+        ),
+        (
+            {"b": (0.7, 0.6, 0.8, 0.2, 0.01), "a": (0.9, 0.85, 1.0, 0.4, 0.01), "d": (0.8, 0.7, 0.9, 0.3, 0.01)},
+            f"{AHEAD}b, a and d are shown to be more accurate than erm (Holm-adjusted p 0.010 at most). Among "
+            "themselves a is ahead of b by intervals that do not meet; the others are not told apart from each other. "
+            f"{NONE_WORSE}",
+        ),
+        (
+            {"a": (0.9, 0.8, 1.0, 0.4, 0.0009)},
+            f"{AHEAD}a is shown to be more accurate than erm (Holm-adjusted p <0.001). {NONE_WORSE}",
+        ),
+        (  # a p of the level, and none at all, show nothing
+            {"a": (0.9, 0.8, 1.0, 0.4, 0.05), "b": (0.9, None, None, 0.4, None)},
+            f"{AHEAD}no method is shown to be more accurate than erm with a Holm-adjusted p below 0.05. {NONE_WORSE} "
+            f"{REST}a and b.",
+        ),
+        ({}, ""),
+    ],
+)
+def test_who_is_ahead_of_the_reference_is_told_in_one_place(rows, words):
+    assert lead(_task({"erm": ERM} | rows)) == words
+
+
+def test_those_ahead_are_told_apart_from_their_like_only():
+    task = _mixed()
+    words = (
+        "isnet, rrr and oracle are shown to be more accurate than erm (Holm-adjusted p 0.040 at most). All of them "
+        "that see the same are told apart from each other: no two intervals meet."
+    )
+    task.runs = [run for _, runs in by_access(task) for run in runs if run.cell.method != "jtt"]
+    assert words in lead(task)  # the oracle's interval lies apart, too, but it sees more
+    task.runs = [run for run in task.runs if run.cell.method != "rrr"]
+    assert "isnet and oracle are" in lead(task) and "apart" not in lead(task)
+
+
+def test_nobody_is_ahead_of_a_reference_that_is_not_there():
+    assert lead(_task({"a": (0.9, 0.8, 1.0, None, None), "b": (0.1, 0.0, 0.2, None, None)})) == ""
+
+
+def test_no_bold_value_does_not_read_as_if_nobody_beats_the_reference(results, edit):
+    def wide(table):  # both are shown to differ from erm, and all intervals meet
+        for row in table:
+            row.update(low="-1", high="1")
+            if row["method"] == "isnet" and row["diff"]:
+                row.update(p_holm="0.01")
+
+    edit("summary.csv", wide)
+    loaded = load(results)
+    table = headline(loaded.tasks[0], loaded)
+    assert not any(entry.best for row in table.rows for entry in row.entries)
+    assert "isnet and isnet_path are shown to be more accurate than erm" in lead(loaded.tasks[0])
+    (note,) = [note for note in table.notes if "bold" in note]
+    assert "no method is ahead of all its like (who is ahead of erm is told in words, above the table)" in note
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("0.12 [-0.00, 0.25], 0 is random", "0.12 [0.00, 0.25], 0 is random"),
+        ("-0.03 [-0.11, 0.05]; max-T of a-1", f"{MINUS}0.03 [{MINUS}0.11, 0.05]; max-T of a-1"),
+        ("-0, -0.004, 3-4", f"0, {MINUS}0.004, 3-4"),
+    ],
+)
+def test_words_of_others_get_a_true_minus_and_no_negative_zero(text, told):
+    assert true_minus(text) == told
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,7 @@ def test_a_number_opens_what_lies_behind_it(visit, made, rows):
         facts["Difference to erm"].startswith(f"{float(row['diff']):.3f} [")
         and facts["Data, SHA-256"] == "5e1f09ab77c2"
     )
+    assert "Sign" not in facts
     plots = dialog.locator("svg.curve")
     assert [plots.nth(i).get_attribute("aria-label") for i in range(plots.count())] == [
         "loss, seed 0, epochs 0 to 3: val from 1 to 0.25",
@@ -188,6 +189,9 @@ def test_a_number_opens_what_lies_behind_it(visit, made, rows):
     assert not dialog.is_visible()
     page.locator(f"{HEADLINE} tr[data-method=erm] button").first.click()
     assert "No curve: training.csv" in dialog.inner_text()
+    page.keyboard.press("Escape")
+    page.locator(f"{HEADLINE} tr[data-method=isnet] button").nth(5).click()
+    assert "† The method is trained through this explainer" in dialog.inner_text()
 
 
 def test_a_heatmap_opens_larger_beside_its_image(visit, made):
@@ -267,6 +271,30 @@ def test_colours_follow_the_system_until_the_reader_chooses(visit, made, system)
     assert ground() == other
     page.emulate_media(media="print")
     assert ground() == light
+
+
+def test_print_shows_all_figures_and_closes_them_again(visit, default):
+    page = visit(default)
+    count = "document.querySelectorAll('details.figures[open]').length"
+    told = page.evaluate(
+        f"['beforeprint', 'afterprint'].map(name => {{ dispatchEvent(new Event(name)); return {count}; }})"
+    )
+    assert told == [page.locator("details.figures").count(), 0] and told[0] > 0
+    page.emulate_media(media="print")  # a box of its own in a head keeps it from being repeated on the next page
+    assert set(page.locator(".sort").evaluate_all("all => all.map(b => getComputedStyle(b).display)")) == {"contents"}
+
+
+def test_the_headline_fits_a_window_of_1280_pixels(visit, default):
+    page = visit(default, size=(1280, 900))
+    inner, outer = page.locator(HEADLINE).first.evaluate("t => [t.scrollWidth, t.closest('.scroll').clientWidth]")
+    assert inner <= outer
+
+
+def test_signs_of_sorting_have_contrast(visit, made):
+    ink = visit(made, color_scheme="light").locator(".sort").first.evaluate("b => getComputedStyle(b, '::after').color")
+    linear = [((int(part) / 255 + 0.055) / 1.055) ** 2.4 for part in re.findall(r"\d+", ink)[:3]]
+    luminance = sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    assert 1.05 / (luminance + 0.05) >= 3  # on white
 
 
 @pytest.mark.parametrize("which", ["made", "default"])

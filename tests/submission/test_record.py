@@ -299,6 +299,101 @@ def test_bytes_that_are_no_text_are_no_table(project, capsys):
     assert code == 1 and "is no CSV" in error
 
 
+# --- whole, and not what they are taken for ---------------------------------------------------------
+
+
+def softmaxed(decimals, seeds=SEEDS):
+    """``MINE`` as probabilities of so many decimals."""
+    stored = predictions(3, seeds=seeds)
+    p = {v: np.exp(runs.astype(float)) for v, runs in stored.logits.items()}
+    logits = {v: np.round(e / e.sum(2, keepdims=True), decimals) for v, e in p.items()}
+    return Predictions(stored.seeds, stored.tested, logits, attributes=stored.attributes)
+
+
+def handed_in(stored, kind, folder):
+    file = folder / f"mine.{kind}"
+    stored.write(file) if kind == "npz" else write_rows(file, table(stored))
+    return file
+
+
+@pytest.mark.parametrize("kind", ["npz", "csv"])
+@pytest.mark.parametrize("decimals", [2, 4])
+def test_probabilities_that_were_rounded_are_refused_and_not_read_as_logits(decimals, kind, project, capsys):
+    code, told, error = submitted(capsys, handed_in(softmaxed(decimals), kind, project))
+    assert (code, told, error.count("\n")) == (1, "", 1)
+    assert (
+        "probabilities of iid, seed 0 are rounded" in error
+        and "Write more decimals (6 or more), or the logits" in error
+    )
+
+
+@pytest.mark.parametrize("kind", ["npz", "csv"])
+def test_probabilities_with_six_decimals_are_probabilities(kind, project, capsys):
+    assert submitted(capsys, handed_in(softmaxed(6), kind, project))[0] == 0
+    claimed = {(c["variant"], c["metric"]): c["value"] for c in json.loads(Path("r.json").read_text())["scores"]}
+    p = softmaxed(15).logits["iid"]
+    assert claimed["iid", "brier"] == pytest.approx(((p - np.eye(K)[LABEL]) ** 2).sum(2).mean(), abs=1e-5)
+
+
+def test_a_record_of_rounded_probabilities_is_refused(project, capsys):
+    code, _, error = verified(capsys, by_hand(softmaxed(4)))
+    assert code == 1 and "are rounded" in error
+
+
+def test_logits_between_0_and_1_are_logits(project, capsys):
+    squeezed = {v: (runs - runs.min()) / np.ptp(runs) for v, runs in MINE.logits.items()}
+    assert submitted(capsys, handed_in(Predictions(MINE.seeds, MINE.tested, squeezed), "npz", project))[0] == 0
+
+
+def test_one_training_under_two_seeds_is_refused(project, capsys):
+    doubled = {v: runs[[0, 1, 0]] for v, runs in MINE.logits.items()}
+    again = Predictions(MINE.seeds, MINE.tested, doubled, attributes=MINE.attributes)
+    code, told, error = submitted(capsys, handed_in(again, "npz", project))
+    assert (code, told) == (1, "") and "logits of seeds 0 and 2 are equal on every variant" in error
+    assert "One training handed in as several narrows the bounds" in error
+    code, _, error = verified(capsys, by_hand(again))
+    assert code == 1 and "logits of seeds 0 and 2 are equal" in error
+
+
+def test_two_seeds_that_are_alike_on_one_variant_alone_are_two(project):
+    partly = MINE.logits | {"iid": MINE.logits["iid"][[0, 0, 1]]}
+    assert verify(by_hand(Predictions(MINE.seeds, MINE.tested, partly))).equal == ()
+
+
+def test_answers_of_the_suites_own_are_told(project, capsys):
+    code, told, _ = verified(capsys, by_hand(predictions(4)))
+    assert (
+        code == 0
+        and "Its answers are, bit by bit, those that the suite stores of isnet: no training of its own" in told
+    )
+    one_of_them = {v: runs[[2]] for v, runs in predictions(4).logits.items()}
+    found = verify(by_hand(Predictions(np.array([7]), MINE.tested, one_of_them)))
+    assert [cell.method for cell in found.equal] == ["isnet"]
+    assert "bit by bit" not in verified(capsys, by_hand(MINE))[1]
+
+
+# --- files that cannot be written -------------------------------------------------------------------
+
+
+def test_a_file_that_cannot_be_written_is_one_line(project, capsys):
+    file = handed_in(MINE, "npz", project)
+    (project / "file").write_text("")
+    (project / "full").mkdir()
+    (project / "full" / "x").write_text("")
+    for out in ("file/r.json", "full"):
+        call = ["submit", "--suite", "toy", "--method", "mine", "--predictions", str(file), "--out", out]
+        assert main(call) == 1
+        told = capsys.readouterr()
+        assert (
+            (told.out, told.err.count("\n")) == ("", 1)
+            and told.err.startswith("error: ")
+            and out.split("/")[0] in told.err
+        )
+    verified(capsys, by_hand(MINE))
+    assert main(["verify", "r.json", "--npz", "full"]) == 1
+    assert capsys.readouterr().err.startswith("error: ")
+
+
 # --- refused by verify ------------------------------------------------------------------------------
 
 

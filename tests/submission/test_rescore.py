@@ -158,6 +158,13 @@ def test_the_command_says_that_rows_were_drawn_the_slow_way(metrics, capsys):
     assert "resampled rows, 200 times" in told and "range is unknown" in told
 
 
+def test_without_a_method_to_compare_there_is_no_family(metrics, capsys):
+    _, told, _ = printed(capsys, "--metric", "rescored_example:top2", "--range", "0", "1", "--methods", "erm")
+    assert "No method here has a difference to erm, so there is no p." in told and "Holm-adjusted" not in told
+    _, told, _ = printed(capsys, "--metric", "rescored_example:top2", "--range", "0", "1", "--methods", "isnet")
+    assert "Holm-adjusted over 1 method on each variant" in told
+
+
 def test_csv_and_json_hold_the_same_numbers_in_full(metrics, capsys):
     call = ("--metric", "rescored_example:top2", "--variants", "deceiving", "--draws", "50")
     _, text, _ = printed(capsys, *call, "--format", "csv")

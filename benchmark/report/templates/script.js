@@ -292,7 +292,7 @@
   function drill(task, method, column) {
     const { columns, methods } = details.tasks[task];
     const found = methods[method];
-    const [value, difference, p, units, seeds, values] = found.cells[column];
+    const [value, difference, p, units, seeds, values, signs] = found.cells[column];
     const rows = found.seeds.map(([seed, ...run], i) => [seed, values[i], ...run]);
     open(
       `${method}: ${columns[column]}`,
@@ -302,9 +302,10 @@
         ["Holm-adjusted p", p],
         ["Test units", units],
         ["Seeds", seeds],
+        ...signs.map((text) => ["Sign", text]),
       ]),
       head("Every seed"),
-      grid(["Seed", "Value", "Device", "Epochs", "Best epoch"], rows),
+      grid(["Seed", "Value", "Device", "Epochs", "Best epoch, from 0"], rows),
       head("Training"),
       ...curves(found),
       head("Heatmaps"),
@@ -346,6 +347,20 @@
       });
     }
   }
+
+  // On paper: all figures, loaded; after it the page is as it was --------------------------------------------------------
+
+  let opened = [];
+
+  addEventListener("beforeprint", () => {
+    opened = all("details.figures:not([open])");
+    opened.forEach((part) => { part.open = true; });
+    all("img[loading=lazy]").forEach((image) => { image.loading = "eager"; });
+  });
+  addEventListener("afterprint", () => {
+    opened.forEach((part) => { part.open = false; });
+    opened = [];
+  });
 
   one("#close").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
