@@ -1,12 +1,14 @@
 """What makes a claim or a table of costs wrong, whatever the scores are: a typo must not end as "undecided".
 
-Undecided is kept for what could have been there: a cell that was skipped, a variant or metric that this task lacks.
+Undecided is kept for what could have been there: a cell that was skipped or that the suite's lists leave out, a variant
+or metric that this task lacks. Who runs two methods of a suite is not stopped by its claims about the others.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import get_args
 
 from benchmark.api import VARIANTS, Metric
@@ -15,6 +17,7 @@ from benchmark.claims.kinds import Bounded, Claim, Column, Equivalence, Scored
 from benchmark.claims.members import Member
 from benchmark.errors import BenchmarkError, raise_unknown
 from benchmark.metrics.named import metric_named
+from benchmark.registry import BIASES, DATASETS, METHODS
 
 ROUNDING = 1e-9
 """1 - 0.95 is a little more than 0.05: a bound is kept to within this."""
@@ -34,7 +37,7 @@ def check_claims(claims: Sequence[Claim]) -> None:
 
 
 def check_members(asked: Sequence[Member], cells: Sequence[Cell]) -> None:
-    """Whether every row is about cells of the suite, those that were skipped too, and has a name of its own.
+    """Whether every row is about names that the suite or the project has, and has a name of its own.
 
     Raises:
         BenchmarkError: If not.
@@ -45,19 +48,23 @@ def check_members(asked: Sequence[Member], cells: Sequence[Cell]) -> None:
         where = f"claim {member.claim.name!r}"
         told = {"method": member.method} if member.cell is None else vars(member.cell)
         for key, name in told.items():
-            if name not in known[key]:
+            if name not in known[key] and not is_known(key, name):
                 raise_unknown(f"{key} of {where}", name, known[key])
-        if member.against and member.against not in known["method"]:
+        if member.against and member.against not in known["method"] and not is_known("method", member.against):
             raise_unknown(f"method in against of {where}", member.against, known["method"])
-        for cell in (member.cell, member.other):
-            if cell is not None and cell not in cells:
-                raise BenchmarkError(where, got=cell.key, expected="a cell of the suite", do="See its params.yaml.")
         if (first := named.setdefault(member.name, member)) is not member:
             raise BenchmarkError(
                 f"claims {first.claim.name!r} and {member.claim.name!r} both have a row {member.name!r}",
                 expected="each name once",
                 do="Rename one of them.",
             )
+
+
+def is_known(kind: str, name: str) -> bool:
+    """Whether a dataset, bias or method is registered, or has settings of that name in the project."""
+    registry = {"dataset": DATASETS, "bias": BIASES, "method": METHODS}[kind]
+    folder = {"dataset": "datasets", "bias": "biases", "method": "methods"}[kind]
+    return name in registry or any(Path("pipelines").glob(f"*/{folder}/{name}.yaml"))
 
 
 def check_costs(costs: Sequence[Mapping[str, str]]) -> None:

@@ -19,10 +19,9 @@ def refused(asked, told, cells=SUITE):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"dataset": "mnist"}, "unknown dataset of claim 'robust'; got 'mnist'; expected did you mean 'mnist5k'?"),
+        ({"dataset": "mnist5"}, "unknown dataset of claim 'robust'; got 'mnist5'; expected did you mean 'mnist5k'?"),
         ({"bias": "coner"}, "unknown bias of claim 'robust'; got 'coner'; expected did you mean 'corner'?"),
         ({"method": "isnett"}, "unknown method of claim 'robust'; got 'isnett'; expected did you mean 'isnet'?"),
-        ({"method": "rrr", "bias": "stamp"}, "claim 'robust'; got 'mnist5k-stamp-rrr'; expected a cell of the suite"),
         ({"variant": "decieving"}, "unknown variant of claim 'robust'; got 'decieving'; expected did you mean"),
         ({"metric": "acuracy"}, "unknown metric of claim 'robust'; got 'acuracy'; expected did you mean 'accuracy'"),
     ],
@@ -33,13 +32,13 @@ def test_a_name_that_the_suite_does_not_have_is_refused(changes, told):
 
 def test_the_other_method_is_one_of_the_task():
     refused(claim("superiority", against="ermm"), "unknown method in against of claim 'robust'; got 'ermm'")
-    refused(claim("superiority", bias="stamp", against="rrr"), "got 'mnist5k-stamp-rrr'; expected a cell of the suite")
     refused(claim("ratio", column="params", at_most=1, against="unet"), "unknown method in against of claim 'robust'")
     refused(claim("ratio", column="params", at_most=1, method="unet"), "unknown method of claim 'robust'; got 'unet'")
 
 
 def test_what_the_task_could_have_and_has_not_is_undecided():
-    for changes in ({"method": "rrr"}, {"variant": "external"}, {"metric": "brier"}):
+    left_out = [{"method": "jtt"}, {"dataset": "mnist"}, {"method": "rrr", "bias": "stamp"}]
+    for changes in (*left_out, {"method": "rrr"}, {"variant": "external"}, {"metric": "brier"}):
         assert one(claim("bound", at_least=0.5, **changes), FOUND, cells=SUITE).verdict == "undecided"
 
 
