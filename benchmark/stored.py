@@ -8,14 +8,19 @@ from typing import Any, NamedTuple
 
 from benchmark import claims, paths
 from benchmark.cell import Cell
+from benchmark.config import load
 from benchmark.data.threads import in_threads
 from benchmark.errors import BenchmarkError
 from benchmark.explainers.conventions import trained_by_maps
 from benchmark.files import read_json
+from benchmark.metrics.sheet import METRIC_COLUMNS, metric_sheet
 from benchmark.predictions import Predictions
+from benchmark.reliability import RELIABILITY_COLUMNS, reliability_rows
+from benchmark.scoring.settings import Scoring, suffix
 from benchmark.slopes import SLOPE_COLUMNS, slope_rows
 from benchmark.summary import Summarised, summarise
 from benchmark.tables import write_csv
+from benchmark.training_tables import RUN_COLUMNS, TRAINING_COLUMNS, run_rows, training_rows
 
 
 class Stored(NamedTuple):
@@ -105,3 +110,15 @@ def decide_claims(suite: paths.SuitePaths, stored: Stored, tables: Summarised) -
     seeds = {cell: predictions.seeds.tolist() for cell, predictions in stored.predictions.items()}
     costs = claims.read_costs(suite.results / "costs.csv")
     return claims.decide_all(asked, tables.tracks, costs, seeds=seeds, cells=list(stored.facts))
+
+
+def write_all(suite: paths.SuitePaths, stored: Stored, folder: Path) -> None:
+    """Writes every table of a suite; ``costs.csv``, which was measured, is read and not made."""
+    tables = write_tables(stored, folder)
+    asked = load(Scoring, suite.scoring_yaml).explainers
+    metrics = metric_sheet((row.metric for row in tables.rows), {suffix(name): name for name in asked})
+    write_csv(folder / "metrics.csv", metrics, METRIC_COLUMNS)
+    write_csv(folder / "reliability.csv", reliability_rows(stored.predictions), RELIABILITY_COLUMNS)
+    write_csv(folder / "runs.csv", run_rows(stored.facts), RUN_COLUMNS)
+    write_csv(folder / "training.csv", training_rows(stored.facts), TRAINING_COLUMNS)
+    write_csv(folder / "claims.csv", decide_claims(suite, stored, tables), claims.COLUMNS)

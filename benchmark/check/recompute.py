@@ -13,20 +13,16 @@ from benchmark import paths
 from benchmark.api import Score
 from benchmark.check.equal import Kind, compare_tables
 from benchmark.check.found import Left, Moved, Part
-from benchmark.claims import COLUMNS as CLAIM_COLUMNS
 from benchmark.claims import ClaimRow
 from benchmark.comparisons import ComparisonRow
-from benchmark.config import load
 from benchmark.errors import BenchmarkError
-from benchmark.metrics.sheet import METRIC_COLUMNS, MetricRow, metric_sheet
+from benchmark.metrics.sheet import MetricRow
 from benchmark.rankings import AgreementRow
-from benchmark.reliability import RELIABILITY_COLUMNS, ReliabilityRow, reliability_rows
-from benchmark.scoring.settings import Scoring, suffix
+from benchmark.reliability import ReliabilityRow
 from benchmark.slopes import SlopeRow
-from benchmark.stored import Stored, decide_claims, read_stored, write_tables
+from benchmark.stored import read_stored, write_all
 from benchmark.summary import SummaryRow
-from benchmark.tables import write_csv
-from benchmark.training_tables import PLACE, RUN_COLUMNS, TRAINING_COLUMNS, run_rows, training_rows
+from benchmark.training_tables import PLACE
 from benchmark.verdicts import GuardRow
 
 CELL = ("dataset", "bias", "method")
@@ -86,18 +82,6 @@ def recompute(suite: paths.SuitePaths) -> Part:
             part.compared += compared
             part.moved += moved
     return part
-
-
-def write_all(suite: paths.SuitePaths, stored: Stored, folder: Path) -> None:
-    """Writes the tables as the stage ``report`` does; ``costs.csv``, which was measured, is read and not made."""
-    tables = write_tables(stored, folder)
-    asked = load(Scoring, suite.scoring_yaml).explainers
-    metrics = metric_sheet((row.metric for row in tables.rows), {suffix(name): name for name in asked})
-    write_csv(folder / "metrics.csv", metrics, METRIC_COLUMNS)
-    write_csv(folder / "reliability.csv", reliability_rows(stored.predictions), RELIABILITY_COLUMNS)
-    write_csv(folder / "runs.csv", run_rows(stored.facts), RUN_COLUMNS)
-    write_csv(folder / "training.csv", training_rows(stored.facts), TRAINING_COLUMNS)
-    write_csv(folder / "claims.csv", decide_claims(suite, stored, tables), CLAIM_COLUMNS)
 
 
 def _repro(suite: paths.SuitePaths) -> str:

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from benchmark import paths
-from benchmark.check.recompute import write_all
 from benchmark.predictions import Predictions, Tested
-from benchmark.stored import read_stored
+from benchmark.stored import read_stored, write_all
 
 METHODS = ("erm", "rrr", "isnet")
 IMAGES, CLASSES, SEEDS = 40, 3, (0, 1)
