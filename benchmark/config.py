@@ -70,6 +70,10 @@ class Training(Options):
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
     clip_norm: float | None = Field(None, gt=0, description="largest gradient norm")
     shift_px: int = Field(0, ge=0, description="augmentation: random shifts of image and mask, up to this far")
+    precision: Literal["float32", "bf16"] = Field(
+        "float32", description="of the forward; what is trained through an explainer's maps keeps float32"
+    )
+    tf32: bool = Field(False, description="CUDA may round the factors of products and convolutions to TF32")
 
 
 class MethodFile(Options):

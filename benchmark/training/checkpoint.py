@@ -9,11 +9,16 @@ from typing import Any
 import torch
 
 from benchmark.files import atomic_path
+from benchmark.training.faults import disk_told
 from benchmark.training.fit import Fit, State
 
 
 def save(fit: Fit, path: Path, fingerprint: str) -> None:
-    """Writes network, optimizer, schedule and state to one file, atomically."""
+    """Writes network, optimizer, schedule and state to one file, atomically.
+
+    Raises:
+        BenchmarkError: If the disk takes it not; the checkpoint of the epoch before stays.
+    """
     content: dict[str, Any] = {
         "fingerprint": fingerprint,
         "network": fit.plain.state_dict(),
@@ -21,8 +26,8 @@ def save(fit: Fit, path: Path, fingerprint: str) -> None:
         "schedule": fit.schedule.state_dict(),
         "state": vars(fit.state),
     }
-    with atomic_path(path) as fresh:
-        torch.save(content, fresh)
+    with disk_told(path), atomic_path(path) as fresh, fresh.open("wb") as stream:
+        torch.save(content, stream)  # to a stream: torch's own writer ends a full disk in an error without its reason
 
 
 def resume(fit: Fit, path: Path, fingerprint: str) -> bool:
