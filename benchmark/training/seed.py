@@ -27,7 +27,7 @@ from benchmark.training.data import Tensors, all_logits, load_sets, load_tensors
 from benchmark.training.device import allow_tf32, fabric_of, precision_of
 from benchmark.training.faults import disk_told, memory_told
 from benchmark.training.fit import Fit, State
-from benchmark.training.job import RECORD, Job
+from benchmark.training.job import RECORD, THREADS, Job
 
 WEIGHTS = "weights.safetensors"
 LOG = "log.csv"
@@ -44,8 +44,8 @@ def make_method(name: str, options: dict[str, Any]) -> Method:
     return method
 
 
-def limit_threads(threads: int = 1) -> None:
-    """One thread a training: several seeds share the cores, and the order of sums stays the same on any machine."""
+def limit_threads(threads: int = THREADS) -> None:
+    """Threads of this process, and algorithms that give the same bits in every run."""
     torch.set_num_threads(threads)
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     torch.use_deterministic_algorithms(True, warn_only=True)
