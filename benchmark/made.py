@@ -1,7 +1,7 @@
 """What made each trained seed of a cell beside its settings: commit, time and machine.
 
-``results/<suite>/made/<cell>.json`` holds one entry a seed. It is beside the trained models and not in them, whose bytes
-depend on nothing but code, settings and data.
+``results/<suite>/made/<cell>.json`` holds one entry a seed. It lies beside the trained models and not in them, whose
+bytes depend on nothing but code, settings and data.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ def save(fit: Fit, path: Path, fingerprint: str) -> None:
     """Writes network, optimizer, schedule and state to one file, atomically.
 
     Raises:
-        BenchmarkError: If the disk takes it not; the checkpoint of the epoch before stays.
+        BenchmarkError: If it cannot be written; the checkpoint of the epoch before stays.
     """
     content: dict[str, Any] = {
         "fingerprint": fingerprint,
@@ -26,8 +27,10 @@ def save(fit: Fit, path: Path, fingerprint: str) -> None:
         "schedule": fit.schedule.state_dict(),
         "state": vars(fit.state),
     }
-    with disk_told(path), atomic_path(path) as fresh, fresh.open("wb") as stream:
-        torch.save(content, stream)  # to a stream: torch's own writer ends a full disk in an error without its reason
+    whole = io.BytesIO()
+    torch.save(content, whole)  # not to the file: what torch raises on a full disk does not name the reason
+    with disk_told(path), atomic_path(path) as fresh:
+        fresh.write_bytes(whole.getbuffer())
 
 
 def resume(fit: Fit, path: Path, fingerprint: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from safetensors import SafetensorError
 
 from benchmark.errors import BenchmarkError
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 """What torch's errors say of a device and of the host."""
 
@@ -50,7 +51,7 @@ def disk_told(path: Path) -> Iterator[None]:
 
 
 def _not_written(path: Path, error: Exception) -> BenchmarkError:
-    full = getattr(error, "errno", None) in FULL or "No space left" in str(error)
+    full = any(os.strerror(code) in str(error) for code in FULL)
     room = "Free disk space" if full else "Make the folder writable"
     return BenchmarkError(
         f"{path} could not be written",
