@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import shutil
 
-from benchmark import made, paths, skipped
+from benchmark import making, paths, skipped
 from benchmark.cell import Cell
 from benchmark.config import load_method
 from benchmark.data.pack import groups, read_attributes
@@ -53,13 +53,13 @@ def train(arguments: argparse.Namespace) -> None:
         print("\n".join(f"{job.cell.key} seed {job.seed}: {job.training.epochs} epochs" for job in jobs))
         return
     for job in jobs:
-        made.adopt(job)
-    train_seeds(jobs, made.Watch(cell.key, jobs, arguments.workers), arguments.workers)
+        making.adopt(job)
+    train_seeds(jobs, making.Watch(cell.key, jobs, arguments.workers), arguments.workers)
     with atomic_path(suite.run(cell)) as folder:
         folder.mkdir()
         for job in jobs:
             shutil.copytree(job.folder, folder / job.folder.name)
-    write_json(suite.made(cell), made.entries(jobs))
+    write_json(suite.made(cell), making.entries(jobs))
     shutil.rmtree(suite.work(cell))
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from made_images import bars
 
-from benchmark import made
+from benchmark import made, making
 from benchmark.biases.corner import Corner
 from benchmark.cell import Cell
 from benchmark.data.pack_write import created, write_columns
@@ -105,18 +105,18 @@ def test_a_commit_is_dirty_by_code_and_settings_and_not_by_results(project: Path
     Path("results/scores.csv").write_text("a")
     Path("dvc.lock").write_text("a")
     Path("pipelines/other/dvc.lock").write_text("a")
-    assert made.commit() == {"commit": head, "dirty": False, "why": ""}
+    assert making.commit() == {"commit": head, "dirty": False, "why": ""}
     Path("params.yaml").write_text("b")
-    assert made.commit() == {"commit": head, "dirty": True, "why": ""}
+    assert making.commit() == {"commit": head, "dirty": True, "why": ""}
 
 
 def test_without_git_a_commit_is_empty_with_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    found = made.commit(tmp_path)
+    found = making.commit(tmp_path)
     assert found["commit"] is None and found["dirty"] is None
     assert "not a git repository" in found["why"]
     monkeypatch.setenv("PATH", "")
-    assert made.commit(tmp_path)["why"] == "no commit: git is not installed"
+    assert making.commit(tmp_path)["why"] == "no commit: git is not installed"
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"0": {"commit": "a"}}'])
