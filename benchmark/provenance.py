@@ -1,8 +1,8 @@
 """What made a number: hashes of code, data and settings, and versions of packages.
 
 The code of a trained model is the training program and the method's module with all that they import, and of it only
-what runs: comments and docstrings do not count, so an explanation can be mended without training anything again. An edit
-that was shown to change no bit counts as none (:mod:`benchmark.same_bits`).
+what runs: comments and docstrings do not count, so an explanation can be mended without training anything again. An
+edit that was shown to change no bit counts as none (:mod:`benchmark.same_bits`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TRAINER = "benchmark.training.seed"
 """The program that trains one seed."""
 
 LEFT_OUT = frozenset({"benchmark", "benchmark.registry", "benchmark.same_bits"})
-"""Modules that change no model: the version's number, the names of objects, whose own modules are hashed, and of code."""
+"""Modules that change no model: the version's number, names of objects, whose own modules are hashed, and of code."""
 
 CODE = (
     "isnet",

@@ -1,4 +1,4 @@
-"""Shows that the present code gives the same bits as that of an older commit, so that nothing is trained or scored again.
+"""Shows that the present code gives the same bits as that of an older commit, so that nothing is trained again.
 
 Both train every configuration for a few epochs on a part of a biased pack, and score some of these models by all
 explainers, in turn on this machine. Where weights, logs, predictions and scores are equal byte by byte, the pair of
@@ -40,11 +40,12 @@ Found = dict[str, dict[str, str]]
 
 
 def small(pack: Path, target: Path, images: int) -> None:
-    """The first images of every group of a pack."""
+    """Some images of every group of a pack, of all classes."""
     parts = {}
     for group in groups(pack):
         columns, _ = read_columns(pack, group)
-        parts[group] = {name: values[:images] for name, values in columns.items()}
+        step = max(1, len(columns["label"]) // images)  # images are in the order of their classes
+        parts[group] = {name: values[::step][:images] for name, values in columns.items()}
     write_columns(target, parts, read_attributes(pack))
 
 
@@ -62,7 +63,9 @@ def older(revision: str, target: Path) -> str:
 def _git(*arguments: str) -> str:
     done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise BenchmarkError(f"git {' '.join(arguments)}", got=done.stderr.strip(), do="Name a commit of this repository.")
+        raise BenchmarkError(
+            f"git {' '.join(arguments)}", got=done.stderr.strip(), do="Name a commit of this repository."
+        )
     return done.stdout.strip()
 
 
@@ -107,7 +110,7 @@ def show(arguments: argparse.Namespace) -> None:
         small(PACK, pack, arguments.images)
         order = {"pack": str(pack), "epochs": arguments.epochs, "images": arguments.images}
         files = files[: arguments.most]
-        print(f"{len(files)} configurations, {arguments.epochs} epochs on {arguments.images} images, now and {commit[:12]}")
+        print(f"{len(files)} configurations, {arguments.epochs} epochs on {arguments.images} images, {commit[:12]}")
         train = {**order, "task": "train", "files": [str(file) for file in files]}
         both = [start(where, {**train, "out": str(folder / kind)}) for where, kind in ((ROOT, "new"), (tree, "old"))]
         trained = [finish(one) for one in both]
@@ -117,7 +120,7 @@ def show(arguments: argparse.Namespace) -> None:
         scores = [finish(one) for one in both]
     basis = f"{len(files)} configurations: {arguments.epochs} epochs on {arguments.images} images"
     common = {"shown_on": basis, "commit": commit, "cpu": cpu(), "torch": version("torch")}
-    found = [*rows("training", *trained, common), *rows("scoring", *scores, common)]
+    found = [*rows("training", trained[0], trained[1], common), *rows("scoring", scores[0], scores[1], common)]
     if arguments.dry_run:
         return
     kept = read_rows(same_bits.TABLE) if same_bits.TABLE.is_file() else []

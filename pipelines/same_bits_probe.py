@@ -31,7 +31,7 @@ SCORING = Path("pipelines/configs/scoring.yaml")
 
 
 Found = dict[str, dict[str, str]]
-"""Of a configuration, or one and a suite's settings: the name and hash of the code, and the hash of what it computed."""
+"""Of a configuration, or one and a suite's settings: name and hash of the code, and hash of what it computed."""
 
 
 def job_of(file: Path, order: dict[str, Any]) -> Job:
@@ -58,8 +58,8 @@ def score(file: Path, order: dict[str, Any]) -> Found:
         [job.folder], job.pack, job.method, job.options, settings.model_copy(update={"explainers": few, **LOOKED_AT})
     )
     digest = hashlib.sha256(repr(sorted(found.not_defined.items())).encode())
-    scores = {f"{name} {variant}": each for (name, variant), each in found.predictions.image_scores.items()}
-    for name, each in sorted((scores | found.predictions.logits | found.gallery).items()):
+    scores: dict[str, Any] = {f"{name} {variant}": each for (name, variant), each in found.predictions.image_scores.items()}
+    for name, each in sorted({**scores, **found.predictions.logits, **found.gallery}.items()):
         digest.update(name.encode() + np.ascontiguousarray(each).tobytes())
     raw = getattr(scoring_code, "raw_scoring_hash", scoring_code.scoring_hash)
     return {
