@@ -93,6 +93,18 @@ def test_an_adopted_seed_takes_over_its_entry_and_says_so_where_there_is_none(pr
         assert entry["device"] in ("cpu", "cuda", "mps")
 
 
+def test_a_resumed_training_keeps_its_begin_and_counts_all_its_seconds(project: Path) -> None:
+    (job, _) = train.jobs_of(CELL, SuitePaths())
+    row = {"train_loss": 1.0, "val_loss": 1.0}
+    making.Watch("first", [job]).show(0, 1, 2, row, 60.0)
+    first = json.loads(making.note(job).read_text())
+    began = datetime.fromisoformat(first["started"])
+    assert (datetime.now(UTC) - began).total_seconds() == pytest.approx(60, abs=5)
+    making.Watch("resumed", [job]).show(0, 2, 2, row, 200.5)
+    again = json.loads(making.note(job).read_text())
+    assert again["started"] == first["started"] and again["seconds"] == 200.5
+
+
 def test_a_skipped_cell_has_an_empty_record(project: Path) -> None:
     with created(Path("data/biased/made-corner/pack.h5"), Skipped("made", "no rights", "Ask.").attributes()):
         pass
