@@ -51,12 +51,16 @@ class Inside:
         return {}
 
     def _listing(self, folder: str) -> dict[str, bool] | None:
-        """Names in a folder, and whether each is a link; nothing where the folder itself leads out."""
+        """Names of files in a folder, and whether each is a link; nothing where the folder itself leads out."""
         if folder not in self._folders:
             where, found = self.root / folder, dict[str, bool]()
             if where.is_dir():
                 with os.scandir(where) as entries:
-                    found = {entry.name: entry.is_symlink() for entry in entries}
+                    found = {
+                        entry.name: entry.is_symlink()
+                        for entry in entries  # a pipe or a device would be read for ever
+                        if entry.is_symlink() or entry.is_file(follow_symlinks=False)
+                    }
             self._folders[folder] = found if self._stays(where) else None
         return self._folders[folder]
 
