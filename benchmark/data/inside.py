@@ -20,14 +20,15 @@ def check_relative(name: str, what: str) -> None:
     """Refuses a path that is not plainly below its folder.
 
     Raises:
-        BenchmarkError: For an absolute path, a step up (``..``), a backslash or a control character.
+        BenchmarkError: For an absolute path, a step up (``..``) or on the spot (which would give a file two names), a
+            backslash or a control character.
     """
     parts = name.split("/")
-    if name.startswith("/") or ".." in parts or "\\" in name or ":" in parts[0] or not name.isprintable():
+    if not {"", ".", ".."}.isdisjoint(parts) or "\\" in name or ":" in parts[0] or not name.isprintable():
         raise BenchmarkError(
             what,
             got=name,
-            expected="a path below the folder, with '/' between its parts and without '..'",
+            expected="a path below the folder, with '/' between its parts and without '..' or '.'",
             do="Mend the entry.",
         )
 
