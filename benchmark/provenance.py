@@ -38,6 +38,7 @@ CODE = (
     "benchmark/training",
     *(f"benchmark/{name}.py" for name in ("backbone", "cell", "config", "data/__init__", "data/pack", "data/rules")),
     *(f"benchmark/{name}.py" for name in ("errors", "files", "predictions", "provenance", "registry", "seeding")),
+    "results/same_bits.csv",
 )
 """Where all code lies that any method of ours runs in training: what the stage ``code`` reads."""
 

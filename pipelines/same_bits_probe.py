@@ -58,7 +58,9 @@ def score(file: Path, order: dict[str, Any]) -> Found:
         [job.folder], job.pack, job.method, job.options, settings.model_copy(update={"explainers": few, **LOOKED_AT})
     )
     digest = hashlib.sha256(repr(sorted(found.not_defined.items())).encode())
-    scores: dict[str, Any] = {f"{name} {variant}": each for (name, variant), each in found.predictions.image_scores.items()}
+    scores: dict[str, Any] = {
+        f"{name} {variant}": each for (name, variant), each in found.predictions.image_scores.items()
+    }
     for name, each in sorted({**scores, **found.predictions.logits, **found.gallery}.items()):
         digest.update(name.encode() + np.ascontiguousarray(each).tobytes())
     raw = getattr(scoring_code, "raw_scoring_hash", scoring_code.scoring_hash)

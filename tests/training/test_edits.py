@@ -23,7 +23,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, 
     whole, pack = folder / "whole.h5", folder / "pack.h5"
     write_columns(whole, {name: s.columns() for name, s in inject(strokes(192), Corner(Corner.Settings())).items()}, {})
     small(whole, pack, 192)
-    edits = {"words": "cross_entropy(  # as ever\n", "form": "1 * cross_entropy(", "loss": "2 * cross_entropy("}
+    edits = {"words": "cross_entropy(", "form": "1 * cross_entropy(", "loss": "2 * cross_entropy("}
     order = {
         "task": "train",
         "pack": str(pack),
@@ -38,7 +38,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, 
         code = tree / "baselines" / "erm.py"
         text = code.read_text()
         assert text.count("cross_entropy(") == 1
-        code.write_text(text.replace("cross_entropy(", after))
+        code.write_text(text.replace("cross_entropy(", after) + "\n# edited\n")
         running[name] = start(tree, {**order, "out": str(folder / f"out-{name}")})
     done = {name: finish(one) for name, one in running.items()}
     return {name: list(rows("training", done["as it is"], done[name], COMMON)) for name in edits}
