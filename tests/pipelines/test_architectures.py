@@ -1,4 +1,4 @@
-"""The suite of network families: pairs that may be compared, networks that the relevance engine explains, and its page."""
+"""The suite of network families: pairs that may be compared, networks that the engine explains, and its page."""
 
 import csv
 import re
@@ -39,7 +39,7 @@ def expected(method, variant, metric):
             for row in csv.DictReader(stream)
             if (row["method"], row["variant"], row["metric"]) == (method, variant, metric)
         ]
-    return "{:.3f} [{:.3f}, {:.3f}]".format(*(float(row[name]) for name in ("value", "low", "high"))).replace("-", "−")
+    return "{:.3f} [{:.3f}, {:.3f}]".format(*(float(row[name]) for name in ("value", "low", "high")))
 
 
 def test_every_family_is_a_pair_and_nothing_else_is_there():
