@@ -12,7 +12,7 @@ from benchmark.metrics.named import metric_named
 from benchmark.paths import SuitePaths
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ["default", "methods", "minority", "dose", "hacking", "tb", "covid"]
+NAMES = ["default", "methods", "minority", "architectures", "dose", "hacking", "tb", "covid"]
 ABSTRACT = "arXiv 2202.00232v"
 
 

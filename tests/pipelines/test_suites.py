@@ -36,7 +36,7 @@ def filled(entries: list, **values: str) -> list[str]:
 
 
 def test_the_suites_are_there() -> None:
-    assert NAMES == ["covid", "dose", "hacking", "methods", "minority", "tb"]
+    assert NAMES == ["architectures", "covid", "dose", "hacking", "methods", "minority", "tb"]
 
 
 def test_stages_are_the_product_of_the_lists(suite: paths.SuitePaths) -> None:
