@@ -20,6 +20,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmark import same_bits
 from benchmark.data.pack import groups, read_attributes, read_columns
 from benchmark.data.pack_write import write_columns
@@ -44,8 +46,9 @@ def small(pack: Path, target: Path, images: int) -> None:
     parts = {}
     for group in groups(pack):
         columns, _ = read_columns(pack, group)
-        step = max(1, len(columns["label"]) // images)  # images are in the order of their classes
-        parts[group] = {name: values[::step][:images] for name, values in columns.items()}
+        have = len(columns["label"])
+        rows = np.linspace(0, have - 1, min(have, images)).astype(int)  # images are in the order of their classes
+        parts[group] = {name: values[rows] for name, values in columns.items()}
     write_columns(target, parts, read_attributes(pack))
 
 
