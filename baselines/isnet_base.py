@@ -170,9 +170,11 @@ class HeatmapTrained(Method):
         Raises:
             BenchmarkError: Naming the layer where it began.
         """
-        bad = [place for place, heatmap in explained.named() if not bool(torch.isfinite(heatmap).all())]
-        if not bad:
+        places, heatmaps = zip(*explained.named(), strict=True)
+        finite = torch.stack([torch.isfinite(heatmap).all() for heatmap in heatmaps]).tolist()  # one read a step
+        if all(finite):
             return
+        bad = [place for place, fine in zip(places, finite, strict=True) if not fine]
         target = explained.target
         several = target.dim() == 2 and not target.is_floating_point()
         targets = list(target.unbind(1)) if several else [target]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from reprlib import Repr
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
@@ -70,6 +71,10 @@ class Training(Options):
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
     clip_norm: float | None = Field(None, gt=0, description="largest gradient norm")
     shift_px: int = Field(0, ge=0, description="augmentation: random shifts of image and mask, up to this far")
+    precision: Literal["float32", "bf16"] = Field(
+        "float32", description="of the forward; what is trained through an explainer's maps keeps float32"
+    )
+    tf32: bool = Field(False, description="CUDA may round the factors of products and convolutions to TF32")
 
 
 class MethodFile(Options):
@@ -91,8 +96,16 @@ def read_yaml(path: Path) -> Any:
         raise BenchmarkError(f"settings file {path} is missing", do="Check the name in params.yaml, or write the file.")
     try:
         return YAML(typ="safe", pure=True).load(path)
-    except (YAMLError, ValueError) as error:  # ValueError: a date that does not exist
+    except (YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist
         raise BenchmarkError(f"settings file {path} is not YAML", got=" ".join(str(error).split())) from error
+
+
+def brief(value: object) -> str:
+    """A value as an error shows it: aliases of a few lines of YAML can stand for gigabytes."""
+    limits = Repr()
+    limits.maxlevel, limits.maxdict, limits.maxlist, limits.maxtuple = 3, 20, 10, 10
+    limits.maxstring = limits.maxother = limits.maxlong = 200
+    return limits.repr(value)
 
 
 def parse(model: type[Model], content: Any, where: str) -> Model:
@@ -106,7 +119,7 @@ def parse(model: type[Model], content: Any, where: str) -> Model:
     except ValidationError as error:
         known = ", ".join(model.model_fields)
         wrong = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']} (got {e['input']!r})" for e in error.errors()
+            f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']} (got {brief(e['input'])})" for e in error.errors()
         )
         raise BenchmarkError(
             f"settings in {where}: {wrong}", expected=f"keys among {known}", do="Edit the file."

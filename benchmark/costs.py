@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from scipy.stats import quantile_test
 from torch import nn
 
 from benchmark.api import Floats, Method, Phase
 from benchmark.config import Training
 from benchmark.training.data import Sets, logits_of
+from benchmark.training.device import fabric_of
 from benchmark.training.fit import Fit
 from benchmark.training.seed import task_of
 
@@ -86,7 +86,7 @@ class Steps:
     """
 
     def __init__(self, recipe: Recipe, sets: Sets) -> None:
-        fabric = Fabric(accelerator="cpu", devices=1)
+        fabric = fabric_of(recipe.training, recipe.method, "cpu")
         self.fit = Fit(recipe.method, task_of(sets.train, recipe.training.backbone), recipe.training, 0, sets, fabric)
         self.batch = sets.train.batch(torch.arange(recipe.training.batch_size), recipe.method.needs)
         self.actions: list[tuple[Phase, Callable[[], None]]] = []

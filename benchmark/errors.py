@@ -6,6 +6,12 @@ import difflib
 from collections.abc import Iterable
 from typing import NoReturn
 
+LONGEST = 1000
+"""Letters of a value that came, or of its name, that a sentence shows."""
+
+CONTROL = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
+"""Characters that could move a terminal's cursor or change its colours, and how they are shown."""
+
 
 class BenchmarkError(ValueError):
     """Bad input, told in one sentence.
@@ -18,18 +24,24 @@ class BenchmarkError(ValueError):
     """
 
     def __init__(self, what: str, *, got: object = None, expected: str | None = None, do: str | None = None) -> None:
-        parts = [what]
+        parts = [shortened(what)]
         if got is not None:
-            parts.append(f"got {got!r}")
+            parts.append(f"got {shortened(repr(got))}")
         if expected:
             parts.append(f"expected {expected}")
         sentence = "; ".join(parts)
-        super().__init__(f"{sentence}. {do}" if do else f"{sentence}.")
+        super().__init__((f"{sentence}. {do}" if do else f"{sentence}.").translate(CONTROL))
         self.what, self.got, self.expected, self.do = what, got, expected, do
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle by the four parts, so that a worker process can hand the error on."""
         return _rebuild, (type(self), self.what, self.got, self.expected, self.do)
+
+
+def shortened(text: str) -> str:
+    """The text without the middle of what nobody could read."""
+    half = LONGEST // 2
+    return text if len(text) <= LONGEST else f"{text[:half]} ... {text[-half:]}"
 
 
 def _rebuild(cls: type[BenchmarkError], what: str, got: object, expected: str | None, do: str | None) -> BenchmarkError:

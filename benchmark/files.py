@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
+import itertools
 import json
+import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from benchmark.errors import BenchmarkError
+
+HOLDER = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}", re.DOTALL)
+"""What a temporary folder is called."""
+LITTLE = 2**16
+"""Free bytes below which a disk is full, whatever a library says of it."""
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+_swept: set[Path] = set()
 
 
 @contextmanager
@@ -17,19 +32,96 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """Yields a temporary sibling of ``target``; renames it onto ``target`` when the block succeeds.
 
     Works for a file and for a folder (an existing folder is replaced). A failed block leaves the old
-    ``target`` as it was and no temporary name behind.
+    ``target`` as it was and no temporary name behind. What a killed process left in the folder is removed.
+
+    Raises:
+        BenchmarkError: If the folder cannot be written, or its disk is full.
     """
     target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    holder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target.parent)
+        holder, lock = _hold(target)
+    except OSError as error:
+        raise _unwritable(target, error.strerror or str(error)) from error
     try:
         fresh = holder / target.name
         yield fresh
-        if fresh.is_dir() and target.exists():
-            target.replace(holder / "old")
-        fresh.replace(target)
+        _put(fresh, target, holder)
+    except Exception as error:
+        if told := _of_the_disk(error, target.parent):
+            raise _unwritable(target, told) from error
+        raise
     finally:
         shutil.rmtree(holder, ignore_errors=True)
+        os.close(lock)
+
+
+def _hold(target: Path) -> tuple[Path, int]:
+    """A new folder beside the target, and the lock on it that ends with this process."""
+    while True:
+        holder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        with suppress(FileNotFoundError):
+            lock = os.open(holder, os.O_RDONLY)
+            with suppress(OSError):  # a file system without locks: then nothing is ever swept there
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            if holder.is_dir():  # nobody swept it before it was locked
+                return holder, lock
+            os.close(lock)
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what killed processes left in a folder: once a process, since a folder may hold a million files."""
+    if folder in _swept:
+        return
+    _swept.add(folder)
+    for left in [entry for entry in os.scandir(folder) if entry.name.startswith(".")]:
+        known = HOLDER.fullmatch(left.name)
+        if not known or not left.is_dir(follow_symlinks=False) or left.stat().st_mode & 0o777 != 0o700:
+            continue
+        with suppress(OSError):  # somebody else is at it
+            lock = os.open(left.path, os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                found = [path.name for path in Path(left.path).iterdir()]
+                if all(name == known["name"] or re.fullmatch(r"old\d+", name) for name in found):
+                    shutil.rmtree(left.path)
+            finally:
+                os.close(lock)
+
+
+def _put(fresh: Path, target: Path, holder: Path) -> None:
+    """Renames; a folder that is in the way moves aside first, as often as another process puts one there."""
+    for attempt in itertools.count():
+        if fresh.is_dir():
+            with suppress(FileNotFoundError):
+                target.replace(holder / f"old{attempt}")
+        try:
+            fresh.replace(target)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+
+
+def _of_the_disk(error: Exception, folder: Path) -> str:
+    """What a disk has to do with an error; nothing if it has nothing. Libraries that write hide it in their own."""
+    if isinstance(error, BenchmarkError):
+        return ""
+    code = error.errno if isinstance(error, OSError) else None
+    if code in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC) in str(error):
+        return os.strerror(code or errno.ENOSPC)
+    if code in READ_ONLY:
+        return str(error)
+    return os.strerror(errno.ENOSPC) if code is None and shutil.disk_usage(folder).free < LITTLE else ""
+
+
+def _unwritable(target: Path, got: str) -> BenchmarkError:
+    return BenchmarkError(
+        f"{target} cannot be written",
+        got=got,
+        do="Free space, or make the folder writable, and run the same command again: it goes on.",
+    )
 
 
 def write_text(target: Path, text: str) -> None:

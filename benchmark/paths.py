@@ -149,5 +149,9 @@ class SuitePaths:
     def facts(self, cell: Cell) -> Path:
         return self.results / "cells" / f"{cell.key}.json"
 
+    def made(self, cell: Cell) -> Path:
+        """When, where and of which commit each seed was trained."""
+        return self.results / "made" / f"{cell.key}.json"
+
     def sample_sheet(self, task: str) -> Path:
         return self.results / "samples" / f"{task}.png"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -26,12 +27,16 @@ FORMAT = 2
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The zip format's first moment: a real one would change the bytes with every write."""
 
+BOMB, MOST_GAIN = 2**28, 200
+"""Bytes beyond which, and how many times its size, no such file unpacks to: logits shrink by less than 10."""
+
 KINDS = {"U": "text", "i": "whole numbers", "f": "real numbers"}
 AGAIN = "Delete the file and train the cell again."
 
 DAMAGE = (
     *(OSError, ValueError, TypeError, AttributeError, KeyError, EOFError, RuntimeError),
-    *(zipfile.BadZipFile, zlib.error),
+    *(MemoryError, OverflowError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
 )
 """What the readers of zip, deflate, JSON and NumPy arrays raise on bytes that are not theirs."""
 
@@ -233,6 +238,9 @@ def _shown(members: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _members(path: Path) -> dict[str, Any]:
     with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+        if size > max(BOMB, MOST_GAIN * Path(path).stat().st_size):
+            raise ValueError(f"{size} bytes in a file that is too small for them")
         # Whole members, since only they are checked against their CRC.
         raw = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
     return {name: np.lib.format.read_array(io.BytesIO(data), allow_pickle=False) for name, data in raw.items()}

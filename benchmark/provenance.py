@@ -1,7 +1,8 @@
 """What made a number: hashes of code, data and settings, and versions of packages.
 
 The code of a trained model is the training program and the method's module with all that they import, and of it only
-what runs: comments and docstrings do not count, so an explanation can be mended without training anything again.
+what runs: comments and docstrings do not count, so an explanation can be mended without training anything again. An
+edit that was shown to change no bit counts as none (:mod:`benchmark.same_bits`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.registry import METHODS, Entry
+from benchmark.same_bits import first_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,8 +28,8 @@ OURS = ("isnet", "benchmark", "baselines")
 TRAINER = "benchmark.training.seed"
 """The program that trains one seed."""
 
-LEFT_OUT = frozenset({"benchmark", "benchmark.registry"})
-"""Modules that change no model: the version's number, and the names of objects, whose own modules are hashed."""
+LEFT_OUT = frozenset({"benchmark", "benchmark.registry", "benchmark.same_bits"})
+"""Modules that change no model: the version's number, names of objects, whose own modules are hashed, and of code."""
 
 CODE = (
     "isnet",
@@ -36,6 +38,7 @@ CODE = (
     "benchmark/training",
     *(f"benchmark/{name}.py" for name in ("backbone", "cell", "config", "data/__init__", "data/pack", "data/rules")),
     *(f"benchmark/{name}.py" for name in ("errors", "files", "predictions", "provenance", "registry", "seeding")),
+    "results/same_bits.csv",
 )
 """Where all code lies that any method of ours runs in training: what the stage ``code`` reads."""
 
@@ -100,11 +103,16 @@ def meaning(source: str) -> str:
 
 @cache
 def code_hash(method: str) -> str:
-    """SHA-256 of the code that decides a trained model of a registered method.
+    """SHA-256 of the code that decides a trained model of a registered method: the oldest that gives the same bits.
 
     Raises:
         BenchmarkError: If nothing is registered under the name, or it cannot be used.
     """
+    return first_of(raw_code_hash(method))
+
+
+def raw_code_hash(method: str) -> str:
+    """:func:`code_hash` of the code as it stands, whatever is known of older code."""
     return hash_of(METHODS.entry(method), TRAINER)
 
 

@@ -141,7 +141,7 @@ class Registry:
         entry = self.entry(name)
         try:
             found = entry.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a module that ends the program would end it without a word
             raise BenchmarkError(
                 f"{self.kind} {name!r} ({entry.origin}) cannot be imported from {entry.target!r}",
                 got=f"{type(error).__name__}: {error}",

@@ -13,6 +13,7 @@ from benchmark.data.threads import in_threads
 from benchmark.errors import BenchmarkError
 from benchmark.explainers.conventions import trained_by_maps
 from benchmark.files import read_json
+from benchmark.made import read_made
 from benchmark.metrics.sheet import METRIC_COLUMNS, metric_sheet
 from benchmark.predictions import Predictions
 from benchmark.reliability import RELIABILITY_COLUMNS, reliability_rows
@@ -119,6 +120,7 @@ def write_all(suite: paths.SuitePaths, stored: Stored, folder: Path) -> None:
     metrics = metric_sheet((row.metric for row in tables.rows), {suffix(name): name for name in asked})
     write_csv(folder / "metrics.csv", metrics, METRIC_COLUMNS)
     write_csv(folder / "reliability.csv", reliability_rows(stored.predictions), RELIABILITY_COLUMNS)
-    write_csv(folder / "runs.csv", run_rows(stored.facts), RUN_COLUMNS)
+    made = {cell: read_made(suite.made(cell)) for cell in stored.facts}
+    write_csv(folder / "runs.csv", run_rows(stored.facts, made), RUN_COLUMNS)
     write_csv(folder / "training.csv", training_rows(stored.facts), TRAINING_COLUMNS)
     write_csv(folder / "claims.csv", decide_claims(suite, stored, tables), claims.COLUMNS)

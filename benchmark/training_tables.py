@@ -6,21 +6,42 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchmark.cell import Cell
+from benchmark.made import NO_RECORD, UNKNOWN, Entry
 from benchmark.trainings import RUN_FACTS
 
-RUN_COLUMNS = ("dataset", "bias", "method", *RUN_FACTS)
+RUN_COLUMNS = ("dataset", "bias", "method", *RUN_FACTS, "commit", "trained", "seconds", "why")
 TRAINING_COLUMNS = ("dataset", "bias", "method", "seed", "epoch", "phase", "quantity", "value")
 PLACE = ("epoch", "phase")
+
+NOTHING: Entry = {**UNKNOWN, "why": NO_RECORD}
+"""The entry of a seed that has none."""
 
 Facts = Mapping[Cell, Mapping[str, Any]]
 """Of every cell; one that was skipped, or whose facts are of before, holds no runs."""
 
 
-def run_rows(facts: Facts) -> Iterator[dict[str, Any]]:
-    """Rows of ``runs.csv``: one a trained model."""
+def run_rows(facts: Facts, made: Mapping[Cell, Mapping[str, Entry]]) -> Iterator[dict[str, Any]]:
+    """Rows of ``runs.csv``: one a trained model.
+
+    Args:
+        facts: Of every cell.
+        made: Of the cells that have a record, the entry of each seed.
+    """
     for cell, told in facts.items():
         for run in told.get("runs", ()):
-            yield {**_names(cell), **{name: run[name] for name in RUN_FACTS}}
+            entry = made.get(cell, {}).get(str(run["seed"]), NOTHING)
+            yield {**_names(cell), **{name: run[name] for name in RUN_FACTS}, **_made(entry)}
+
+
+def _made(entry: Entry) -> dict[str, Any]:
+    """Commit (with ``-dirty`` where code or settings differed from it), day and time, seconds, why one is empty."""
+    changed = "-dirty" if entry["dirty"] else ""
+    return {
+        "commit": f"{entry['commit']}{changed}" if entry["commit"] else None,
+        "trained": entry["started"],
+        "seconds": entry["seconds"],
+        "why": entry["why"],
+    }
 
 
 def training_rows(facts: Facts) -> Iterator[dict[str, Any]]:

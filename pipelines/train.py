@@ -1,5 +1,7 @@
 """Stage train: train all seeds of a cell, side by side, and put them into runs/<suite>/<cell>/.
 
+What made each of them, and when, goes to results/<suite>/made/<cell>.json.
+
 Unfinished trainings live in runs/.work and go on where they stopped, however they were stopped.
 """
 
@@ -8,14 +10,13 @@ from __future__ import annotations
 import argparse
 import shutil
 
-from benchmark import paths, skipped
+from benchmark import making, paths, skipped
 from benchmark.cell import Cell
 from benchmark.config import load_method
 from benchmark.data.pack import groups, read_attributes
-from benchmark.files import atomic_path, sha256_file
+from benchmark.files import atomic_path, sha256_file, write_json
 from benchmark.training.job import Job
 from benchmark.training.pool import train_seeds
-from benchmark.training.progress import Display
 from pipelines import program
 
 
@@ -40,34 +41,25 @@ def jobs_of(cell: Cell, suite: paths.SuitePaths) -> list[Job]:
     ]
 
 
-def adopt(job: Job) -> None:
-    """Takes over a seed that another suite trained with equal settings, data, code and packages."""
-    if job.is_in(job.folder):
-        return
-    for other in sorted(paths.RUNS.glob(f"*/{job.cell.key}/{job.folder.name}")):
-        if job.is_in(other):
-            with atomic_path(job.folder) as folder:
-                shutil.copytree(other, folder)
-            print(f"{job.cell.key} seed {job.seed}: as trained in {other}")
-            return
-
-
 def train(arguments: argparse.Namespace) -> None:
     cell, suite = Cell.parse(arguments.cell), paths.SuitePaths(arguments.suite)
     if mark := skipped.in_attributes(read_attributes(paths.biased_pack(cell.task))):
         mark.hand_on(None if arguments.dry_run else suite.run(cell))
+        if not arguments.dry_run:
+            write_json(suite.made(cell), {})
         return
     jobs = jobs_of(cell, suite)
     if arguments.dry_run:
         print("\n".join(f"{job.cell.key} seed {job.seed}: {job.training.epochs} epochs" for job in jobs))
         return
     for job in jobs:
-        adopt(job)
-    train_seeds(jobs, Display(cell.key, [job.seed for job in jobs], jobs[0].training.epochs), arguments.workers)
+        making.adopt(job)
+    train_seeds(jobs, making.Watch(cell.key, jobs, arguments.workers), arguments.workers)
     with atomic_path(suite.run(cell)) as folder:
         folder.mkdir()
         for job in jobs:
             shutil.copytree(job.folder, folder / job.folder.name)
+    write_json(suite.made(cell), making.entries(jobs))
     shutil.rmtree(suite.work(cell))
 
 

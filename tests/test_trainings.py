@@ -1,6 +1,7 @@
 import pytest
 
 from benchmark.cell import Cell
+from benchmark.made import FIELDS
 from benchmark.report.describe import describe
 from benchmark.tables import write_csv
 from benchmark.training_tables import RUN_COLUMNS, TRAINING_COLUMNS, run_rows, training_rows
@@ -43,8 +44,12 @@ def test_every_logged_value_becomes_a_row(facts, tmp_path):
 
 
 def test_every_trained_model_has_a_record(facts, tmp_path):
-    rows = list(run_rows(facts))
+    sha, began = "ab" * 20, "2026-03-01T09:05:07+00:00"
+    entry = dict.fromkeys(FIELDS) | {"commit": sha, "dirty": True, "started": began, "seconds": 2.5, "why": ""}
+    rows = list(run_rows(facts, {Cell("a", "b", "erm"): {"4": entry}}))
     assert [row["seed"] for row in rows] == [3, 4]
+    told = [[row[name] for name in ("commit", "trained", "seconds", "why")] for row in rows]
+    assert told == [[None, None, None, "no record"], [f"{sha}-dirty", began, 2.5, ""]]
     assert rows[0]["best_epoch"] == 1
     assert "task" not in rows[0]
     write_csv(tmp_path / "runs.csv", rows, RUN_COLUMNS)

@@ -21,6 +21,9 @@ Fit = Literal["stretch", "crop"]
 MAX_PIXELS = 89_478_485
 """An image beyond this (a quarter GiB as RGB) is refused before it is decoded: it may be a decompression bomb."""
 
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000", "TGA", "PCX", "ICO")
+"""What is decoded. Not by its name but by its content is a file EPS, say, which Pillow hands to another program."""
+
 EXIF_ORIENTATION = 0x0112
 TURNED = range(5, 9)
 """Values of that tag that swap height and width."""
@@ -40,7 +43,7 @@ def read_picture(file: Path | IO[bytes], name: str = "") -> UInt8:
     """
     name = name or str(file)
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=FORMATS) as image:
             refuse_huge(image, name)
             image.load()
             return to_bytes(ImageOps.exif_transpose(image), name)
@@ -65,7 +68,7 @@ def picture_shape(file: Path | IO[bytes], name: str = "") -> tuple[int, int]:
     """
     name = name or str(file)
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=FORMATS) as image:
             refuse_huge(image, name)
             width, height = image.size
             return (width, height) if image.getexif().get(EXIF_ORIENTATION) in TURNED else (height, width)

@@ -20,14 +20,15 @@ def check_relative(name: str, what: str) -> None:
     """Refuses a path that is not plainly below its folder.
 
     Raises:
-        BenchmarkError: For an absolute path, a step up (``..``), a backslash or a control character.
+        BenchmarkError: For an absolute path, a step up (``..``) or on the spot (which would give a file two names), a
+            backslash or a control character.
     """
     parts = name.split("/")
-    if name.startswith("/") or ".." in parts or "\\" in name or ":" in parts[0] or not name.isprintable():
+    if not {"", ".", ".."}.isdisjoint(parts) or "\\" in name or ":" in parts[0] or not name.isprintable():
         raise BenchmarkError(
             what,
             got=name,
-            expected="a path below the folder, with '/' between its parts and without '..'",
+            expected="a path below the folder, with '/' between its parts and without '..' or '.'",
             do="Mend the entry.",
         )
 
@@ -51,12 +52,16 @@ class Inside:
         return {}
 
     def _listing(self, folder: str) -> dict[str, bool] | None:
-        """Names in a folder, and whether each is a link; nothing where the folder itself leads out."""
+        """Names of files in a folder, and whether each is a link; nothing where the folder itself leads out."""
         if folder not in self._folders:
             where, found = self.root / folder, dict[str, bool]()
             if where.is_dir():
                 with os.scandir(where) as entries:
-                    found = {entry.name: entry.is_symlink() for entry in entries}
+                    found = {
+                        entry.name: entry.is_symlink()
+                        for entry in entries  # a pipe or a device would be read for ever
+                        if entry.is_symlink() or entry.is_file(follow_symlinks=False)
+                    }
             self._folders[folder] = found if self._stays(where) else None
         return self._folders[folder]
 

@@ -158,7 +158,7 @@ class Manifest(ImageFiles):
             try:
                 with (folder / FILES).open(newline="", encoding="utf-8") as stream:
                     self._known = {row["file"]: row["sha256"] for row in csv.DictReader(stream)}
-            except (OSError, KeyError, ValueError) as error:
+            except (OSError, KeyError, ValueError, csv.Error) as error:
                 raise BenchmarkError(
                     f"{FILES} of the raw data", got=str(error), do="Fetch the data set again."
                 ) from error

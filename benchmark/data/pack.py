@@ -31,8 +31,18 @@ PIXELS = ("image", "mask")
 BLOCK = 2**26
 """Bytes of images that are in memory at once."""
 
-DAMAGE = (OSError, RuntimeError, KeyError, TypeError, ValueError, AttributeError)
+DAMAGE = (OSError, RuntimeError, KeyError, TypeError, ValueError, AttributeError, MemoryError)
 """What h5py raises on bytes that are not its own."""
+
+KINDS = "biufS"
+"""Types of columns: numbers, and text of one width. What HDF5 keeps elsewhere (objects, references) is none of ours."""
+
+MOST_GAIN = 1100
+"""A column that claims to hold more than so many times the file's bytes is a bomb: LZF shrinks by less than 100."""
+
+
+_plain: set[tuple[str, int, int, int]] = set()
+"""Packs that were looked at, as they were then."""
 
 
 def block_rows(row: int) -> int:
@@ -45,12 +55,17 @@ def opened(path: Path) -> Iterator[h5py.File]:
     """A pack, open for reading.
 
     Raises:
-        BenchmarkError: If the file is missing, is no HDF5 file or is cut short.
+        BenchmarkError: If the file is missing, is no HDF5 file, is cut short or leads out of itself.
     """
     if not path.is_file():
         raise BenchmarkError(f"pack {path} is missing", do="Run `dvc repro`: an earlier stage makes it.")
     try:
         with h5py.File(path, "r") as file:
+            state = path.stat()
+            seen = str(path.absolute()), state.st_ino, state.st_size, state.st_mtime_ns
+            if seen not in _plain:  # a look at every column takes longer than reading a row
+                check_plain(file, path)
+                _plain.add(seen)
             yield file
     except BenchmarkError:
         raise
@@ -61,6 +76,36 @@ def opened(path: Path) -> Iterator[h5py.File]:
             expected="a whole HDF5 file",
             do="Delete it and run `dvc repro`: it is made again.",
         ) from error
+
+
+def check_plain(file: h5py.File, path: Path) -> None:
+    """Refuses what HDF5 can do and a pack never does: read other files (links, external and virtual columns), or bombs.
+
+    Raises:
+        BenchmarkError: Naming the group or column.
+    """
+    most = MOST_GAIN * path.stat().st_size
+    for group in file:
+        _refuse_unless(type(file.get(group, getlink=True)) is h5py.HardLink, path, group, "a link")
+        _refuse_unless(isinstance(file[group], h5py.Group), path, group, "no group")
+        for name in file[group]:
+            what = f"{group}/{name}"
+            _refuse_unless(type(file[group].get(name, getlink=True)) is h5py.HardLink, path, what, "a link")
+            column = file[group][name]
+            _refuse_unless(isinstance(column, h5py.Dataset), path, what, "no column")
+            _refuse_unless(not column.is_virtual and not column.external, path, what, "kept in another file")
+            _refuse_unless(column.dtype.kind in KINDS and column.shape, path, what, f"{column.dtype} {column.shape}")
+            _refuse_unless(column.nbytes <= most, path, what, f"{column.nbytes} bytes in a file of {most // MOST_GAIN}")
+
+
+def _refuse_unless(plain: object, path: Path, what: str, got: str) -> None:
+    if not plain:
+        raise BenchmarkError(
+            f"{what!r} of pack {path} is not what a pack holds",
+            got=got,
+            expected="groups of columns of numbers and text, in the file itself",
+            do="Do not use it; delete it and run `dvc repro`: it is made again.",
+        )
 
 
 def groups(path: Path) -> list[str]:

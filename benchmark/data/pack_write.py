@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +23,8 @@ from benchmark.files import atomic_path
 
 CHUNK = 2**20
 """Bytes of images that are compressed together."""
+SPARE = 2**23
+"""Bytes of a disk that stay free: what HDF5 writes beside the columns, and what waits in its caches, is less."""
 
 
 class Group:
@@ -39,6 +44,7 @@ class Group:
 
     def append(self, columns: Columns) -> None:
         """Adds rows; pixel columns are written as their chunks fill up."""
+        self._require_space(columns)
         self.done += len(next(iter(columns.values())))
         last = self.done == self.rows
         for name, values in columns.items():
@@ -49,6 +55,13 @@ class Group:
             elif last:
                 self.waiting[name] = [np.char.encode(np.concatenate(waiting), "utf-8")]
                 self._write(name, last=True)
+
+    def _require_space(self, columns: Columns) -> None:
+        """Stops before the disk is full: HDF5 loses that error where it closes a column, and crashes later."""
+        waiting = [*columns.values(), *(values for parts in self.waiting.values() for values in parts)]
+        where = Path(self.parent.file.filename).parent
+        if shutil.disk_usage(where).free < SPARE + sum(values.nbytes for values in waiting):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(where))
 
     def _write(self, name: str, *, last: bool) -> None:
         waiting = self.waiting[name]
@@ -84,8 +97,13 @@ def shrinks(chunk: NDArray[Any]) -> bool:
 def created(path: Path, attributes: Mapping[str, Any]) -> Iterator[h5py.File]:
     """A new pack, open for writing, that takes its name when the block succeeds."""
     with atomic_path(path) as fresh, h5py.File(fresh, "w", track_order=True) as file:
-        file.attrs.update({name: attributes[name] for name in sorted(attributes)})
-        yield file
+        try:
+            file.attrs.update({name: attributes[name] for name in sorted(attributes)})
+            yield file
+            file.flush()
+        except BaseException:
+            os.truncate(fresh, 0)  # frees its space: on a full disk HDF5 crashes as it closes what it could not write
+            raise
 
 
 def write_columns(path: Path, groups: Mapping[str, Columns], attributes: Mapping[str, Any]) -> None:

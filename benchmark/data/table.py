@@ -15,6 +15,9 @@ REQUIRED = ("file", "label", "source", "split", "patient", "mask")
 OPTIONAL = ("mask_kind", "id")
 FILLED = ("file", "label", "source")
 """Columns in which no row may be empty."""
+LONGEST = 1000
+NOT_A_NUMBER = ("nan", "<na>")
+"""What programs write where a label is missing: it would become a class."""
 
 
 def read_table(path: Path, where: str) -> dict[str, list[str]]:
@@ -29,7 +32,8 @@ def read_table(path: Path, where: str) -> dict[str, list[str]]:
 
     Raises:
         BenchmarkError: If the file is missing, no text, no CSV with commas; lacks a column or names one twice; has a
-            line with too few or too many fields, an empty file, label or source, or blanks around a value.
+            line with too few or too many fields, an empty file, label or source, a label NaN, or a value with blanks
+            around it or control characters.
     """
     rows, lines = read_rows(path, where)
     header = rows[0]
@@ -92,8 +96,13 @@ def check_header(header: list[str], where: str) -> None:
 
 
 def check_values(name: str, values: list[str], lines: list[int], where: str) -> None:
-    """Refuses blanks around a value, and an empty one where something must stand."""
+    """Refuses blanks around a value, one that no line can show, and an empty one where something must stand."""
     for line, value in zip(lines, values, strict=True):
+        if len(value) > LONGEST or not value.isprintable():
+            got, expected = value[:80], f"at most {LONGEST} letters, none of them a control character"
+            raise BenchmarkError(f"{name} in line {line} of {where}", got=got, expected=expected)
+        if name == "label" and value.lower() in NOT_A_NUMBER:
+            raise BenchmarkError(f"label in line {line} of {where}", got=value, expected="the name of a class")
         if value != value.strip():
             raise BenchmarkError(f"{name} in line {line} of {where}", got=value, expected="no blanks around it")
         if not value and name in FILLED:

@@ -37,7 +37,7 @@ def impute(image: Floats, removed: NDArray[np.bool_]) -> Floats:
         ``[N, C, H, W]`` float64. A filled value lies within the range of the values that stayed.
 
     Raises:
-        BenchmarkError: If shapes do not fit, or nothing stays of an image.
+        BenchmarkError: If shapes do not fit, nothing stays of an image, or what stays is not finite.
 
     Source:
         Rong et al. 2022, "A consistent and efficient evaluation strategy for attribution methods", ICML, arXiv
@@ -54,6 +54,8 @@ def impute(image: Floats, removed: NDArray[np.bool_]) -> Floats:
         raise BenchmarkError(
             f"every pixel of image {bad[0]} is removed", do="Keep some: nothing tells what to fill in."
         )
+    if len(bad := np.flatnonzero(~(np.isfinite(filled).all(1) | removed).all((1, 2)))):
+        raise BenchmarkError(f"a pixel of image {bad[0]} that stays is not finite", do="Look at the image.")
     holes = np.cumsum(removed.sum((1, 2))) * (filled.shape[3] + 2)
     for part in np.split(np.arange(len(filled)), np.flatnonzero(np.diff(holes // NUMBERS)) + 1):
         filled[part] = _solve(filled[part], removed[part])

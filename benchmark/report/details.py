@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.files import read_json
+from benchmark.made import NO_RECORD
 from benchmark.report.headline import SIGNS, columns, field, find
 from benchmark.report.numbers import estimate, p_entry, single
 from benchmark.report.records import Results, Run, Task
@@ -28,7 +29,7 @@ NO_TRAINING = "No curve: training.csv, which the stage report writes, has no row
 
 @dataclass(frozen=True)
 class Logged:
-    """A row of ``runs.csv``: one training."""
+    """A row of ``runs.csv``: one training. A table of before tells no commit and no time."""
 
     dataset: str
     bias: str
@@ -39,6 +40,10 @@ class Logged:
     best_epoch: float | None
     data: str
     code: str
+    commit: str = ""
+    trained: str = ""
+    seconds: float | None = None
+    why: str = NO_RECORD
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,7 @@ def _cell(task: Task, run: Run, seeds: list[int], variant: str | None, metric: s
 
 
 def _seed(results: Results, run: Run, seed: int, logged: Logged | None) -> list[str]:
-    """Seed, device, epochs and best epoch."""
+    """Seed, device, epochs, best epoch, and what made it: begin, seconds, commit."""
     if logged is None:
         best = dict(zip(results.seeds, run.best_epoch, strict=False)).get(seed)
         return [
@@ -139,9 +144,19 @@ def _seed(results: Results, run: Run, seed: int, logged: Logged | None) -> list[
             "not recorded",
             str(run.epochs),
             "not recorded" if best is None else str(best),
+            *[NO_RECORD] * 3,
         ]
-    numbers = [logged.epochs, logged.best_epoch]
-    return [str(seed), logged.device or "not recorded", *("not recorded" if n is None else f"{n:.0f}" for n in numbers)]
+    numbers = ("not recorded" if n is None else f"{n:.0f}" for n in (logged.epochs, logged.best_epoch))
+    return [str(seed), logged.device or "not recorded", *numbers, *_made(logged)]
+
+
+def _made(logged: Logged) -> list[str]:
+    """Begin (UTC), seconds and commit, each with the reason where it is empty."""
+    why = logged.why or "not recorded"
+    begin = logged.trained[:16].replace("T", " ")
+    commit, dash, changed = logged.commit.partition("-")
+    seconds = why if logged.seconds is None else f"{logged.seconds:.0f}"
+    return [begin or why, seconds, f"{commit[:12]}{dash}{changed}" or why]
 
 
 def _provenance(results: Results, run: Run, fact: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ import hashlib
 
 from benchmark.provenance import OURS, closure, hash_of, meaning
 from benchmark.registry import EXPLAINERS, METRICS, Entry
+from benchmark.same_bits import first_of
 from benchmark.scoring.settings import Scoring
 
 PROGRAM = "benchmark.scoring.cell"
@@ -14,7 +15,16 @@ OF_PREDICTIONS = ("generalization", "ranking", "calibration")
 
 
 def scoring_hash(settings: Scoring) -> str:
-    """SHA-256 of all code that a score of an image depends on; comments and docstrings do not count.
+    """SHA-256 of all code that a score of an image depends on: the oldest that gives the same bits.
+
+    Args:
+        settings: The explainers that are asked.
+    """
+    return first_of(raw_scoring_hash(settings))
+
+
+def raw_scoring_hash(settings: Scoring) -> str:
+    """:func:`scoring_hash` of the code as it stands; comments and docstrings do not count.
 
     Args:
         settings: The explainers that are asked.

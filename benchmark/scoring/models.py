@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -28,11 +30,35 @@ class UnknownOperation(BenchmarkError):
 
 
 def load_model(folder: Path, method_name: str, options: dict[str, Any]) -> nn.Module:
-    """The deployable module of a finished seed, in evaluation mode."""
+    """The deployable module of a finished seed, in evaluation mode.
+
+    Raises:
+        BenchmarkError: If its files are missing, damaged, of another network, or a weight is not finite.
+    """
     method = make_method(method_name, options)
-    network = method.build(Task(**read_json(folder / RECORD)["task"]))
-    network.load_state_dict(load_file(folder / WEIGHTS))
+    with told(folder):
+        network = method.build(Task(**read_json(folder / RECORD)["task"]))
+        weights = load_file(folder / WEIGHTS)
+        network.load_state_dict(weights)
+    if bad := [name for name, value in weights.items() if not value.isfinite().all()]:
+        raise BenchmarkError(f"weight {bad[0]!r} in {folder} is not finite", do="Look for a training that diverged.")
     return method.deploy(network).eval()
+
+
+@contextmanager
+def told(folder: Path) -> Iterator[None]:
+    """Turns what damaged files of a finished seed raise into one sentence."""
+    try:
+        yield
+    except BenchmarkError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, MemoryError, SafetensorError) as error:
+        raise BenchmarkError(
+            f"trained model in {folder} cannot be read",
+            got=f"{type(error).__name__}: {error}"[:300],
+            expected=f"{RECORD} and {WEIGHTS} of one training",
+            do="Delete the folder and run `dvc repro`: it is trained again.",
+        ) from error
 
 
 class GivenMask(nn.Module):

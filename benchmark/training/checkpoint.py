@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,16 @@ from typing import Any
 import torch
 
 from benchmark.files import atomic_path
+from benchmark.training.faults import disk_told
 from benchmark.training.fit import Fit, State
 
 
 def save(fit: Fit, path: Path, fingerprint: str) -> None:
-    """Writes network, optimizer, schedule and state to one file, atomically."""
+    """Writes network, optimizer, schedule and state to one file, atomically.
+
+    Raises:
+        BenchmarkError: If it cannot be written; the checkpoint of the epoch before stays.
+    """
     content: dict[str, Any] = {
         "fingerprint": fingerprint,
         "network": fit.plain.state_dict(),
@@ -21,8 +27,10 @@ def save(fit: Fit, path: Path, fingerprint: str) -> None:
         "schedule": fit.schedule.state_dict(),
         "state": vars(fit.state),
     }
-    with atomic_path(path) as fresh:
-        torch.save(content, fresh)
+    whole = io.BytesIO()
+    torch.save(content, whole)  # not to the file: what torch raises on a full disk does not name the reason
+    with disk_told(path), atomic_path(path) as fresh:
+        fresh.write_bytes(whole.getbuffer())
 
 
 def resume(fit: Fit, path: Path, fingerprint: str) -> bool:

@@ -13,6 +13,7 @@ from benchmark.api import Batch, Data, Images, Needs
 from benchmark.data.pack import groups, images_from, names_of, read_columns
 from benchmark.data.rules import check_images
 from benchmark.errors import BenchmarkError
+from benchmark.training.device import resident_bytes, sent
 
 BALANCED = "balanced"
 """The group of a biased pack in which the bias says nothing."""
@@ -37,9 +38,17 @@ class Tensors:
     def __len__(self) -> int:
         return len(self.label)
 
+    @property
+    def device(self) -> torch.device:
+        """Where batches are."""
+        return self.label.device
+
     def batch(self, rows: Tensor | slice, needs: Needs) -> Batch:
         """Float images in [0, 1], and of the rest only what a method declares."""
-        place = torch.arange(len(self), device=self.label.device)[rows] if isinstance(rows, slice) else rows
+        if isinstance(rows, slice):
+            place = torch.arange(len(self), device=self.device)[rows]
+        else:
+            rows = place = sent(rows, self.device)
         return Batch(
             image=self.image[rows].float().div_(255).contiguous(memory_format=torch.channels_last),
             label=self.label[rows],
@@ -47,6 +56,38 @@ class Tensors:
             code=self.code[rows] if needs.groups else None,
             row=place,
         )
+
+    def pixels(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All images and masks in order, uint8 on the device, ``size`` at once."""
+        return zip(torch.split(self.image, size), torch.split(self.mask, size), strict=True)
+
+
+@dataclass(frozen=True)
+class Streamed(Tensors):
+    """A subset that is too large for the device: it stays in the host's memory, and each batch is copied as uint8.
+
+    The copy goes through pinned memory and the host runs ahead of the device, so the next batch is on its way while
+    this one is computed.
+
+    Attributes:
+        target: The device of the batches.
+    """
+
+    target: torch.device
+
+    @property
+    def device(self) -> torch.device:
+        return self.target
+
+    def batch(self, rows: Tensor | slice, needs: Needs) -> Batch:
+        """As of :class:`Tensors`."""
+        rows = torch.arange(len(self))[rows] if isinstance(rows, slice) else rows.cpu()
+        parts = (part[rows] for part in (self.image, self.mask, self.label, self.code))
+        batch = Tensors(*(sent(part, self.target) for part in parts)).batch(slice(None), needs)
+        return replace(batch, row=sent(rows, self.target))
+
+    def pixels(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        return ((sent(image, self.target), sent(mask, self.target)) for image, mask in super().pixels(size))
 
 
 @dataclass(frozen=True)
@@ -92,22 +133,33 @@ def logits_of(model: nn.Module, image: Tensor, mask: Tensor | None, needs: Needs
 
 def all_logits(model: nn.Module, tensors: Tensors, needs: Needs, size: int = 256) -> Tensor:
     """What a deployed module says of every image, ``[N, K]``, in order; its mode is the caller's."""
-    batches = zip(torch.split(tensors.image, size), torch.split(tensors.mask, size), strict=True)
     with torch.no_grad():
-        return torch.cat([logits_of(model, image.float() / 255, mask.float(), needs) for image, mask in batches])
+        logits = [logits_of(model, x.float() / 255, mask.float(), needs) for x, mask in tensors.pixels(size)]
+    return torch.cat(logits)
 
 
-def load_tensors(pack: Path, subset: str, device: torch.device | str = "cpu") -> Tensors:
-    """Reads one subset, checked."""
+def load_tensors(pack: Path, subset: str, device: torch.device | str = "cpu", largest: float | None = None) -> Tensors:
+    """Reads one subset, checked.
+
+    Args:
+        pack: The biased pack.
+        subset: Its group.
+        device: Where batches shall be.
+        largest: Bytes of pixels above which the subset is streamed; by default a share of the device's memory.
+    """
     columns, _ = read_columns(pack, subset, (*names_of(Images), "code"))
     images = images_from(columns, f"{pack.name}/{subset}")
     check_images(images, f"{pack.name}/{subset}")
-    return Tensors(
-        image=torch.from_numpy(images.image).permute(0, 3, 1, 2).contiguous().to(device),
-        mask=torch.from_numpy(images.mask)[:, None].to(device),
-        label=torch.from_numpy(images.label).to(device),
-        code=torch.from_numpy(columns["code"]).to(device),
+    parts = (
+        torch.from_numpy(images.image).permute(0, 3, 1, 2).contiguous(),
+        torch.from_numpy(images.mask)[:, None],
+        torch.from_numpy(images.label),
+        torch.from_numpy(columns["code"]),
     )
+    device = torch.device(device)
+    if parts[0].nbytes + parts[1].nbytes > (resident_bytes(device) if largest is None else largest):
+        return Streamed(*parts, target=device)
+    return Tensors(*(part.to(device) for part in parts))
 
 
 def load_sets(pack: Path, needs: Needs, device: torch.device | str = "cpu") -> Sets:
@@ -125,22 +177,3 @@ def load_sets(pack: Path, needs: Needs, device: torch.device | str = "cpu") -> S
         )
     balanced = load_tensors(pack, BALANCED, device) if needs.balanced else None
     return Sets(load_tensors(pack, "train", device), load_tensors(pack, "val", device), balanced)
-
-
-def shifted(batch: Batch, most: int, rng: torch.Generator) -> Batch:
-    """Moves each image, with its mask, by up to ``most`` pixels; what enters at the border is black background."""
-    if most == 0:
-        return batch
-    steps = torch.randint(-most, most + 1, (len(batch.label), 2), generator=rng).tolist()
-
-    def move(stack: Tensor) -> Tensor:
-        *_, height, width = stack.shape
-        padded = torch.nn.functional.pad(stack, (most,) * 4)
-        return torch.stack(
-            [
-                one[:, most + dy : most + dy + height, most + dx : most + dx + width]
-                for one, (dy, dx) in zip(padded, steps, strict=True)
-            ]
-        )
-
-    return replace(batch, image=move(batch.image), mask=None if batch.mask is None else move(batch.mask))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
@@ -17,13 +17,14 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from benchmark.api import Method, Phase, Task
-from benchmark.config import Optimizer, Training
+from benchmark.api import Batch, Method, Phase, Task
+from benchmark.config import Training
 from benchmark.errors import BenchmarkError
 from benchmark.seeding import derive, torch_stream
-from benchmark.training.data import Seen, Sets, logits_of, shifted
-
-Row = dict[str, float]
+from benchmark.training.augment import draw_shifts, shifted
+from benchmark.training.data import Seen, Sets, logits_of
+from benchmark.training.means import Means, Row, reads_every
+from benchmark.training.optimizer import optimizer_of
 
 
 @dataclass
@@ -61,33 +62,11 @@ def build(method: Method, task: Task, seed: int) -> nn.Module:
         return method.build(task)
 
 
-def optimizer_of(
-    weights: Iterable[nn.Parameter], o: Optimizer, schedule: str, steps: int, factor: float = 1.0
-) -> tuple[Any, Any]:
-    """The optimizer and its schedule over all steps of a phase.
-
-    Args:
-        weights: What is trained.
-        o: The configured update rule.
-        schedule: ``one_cycle`` or ``constant``.
-        steps: Of the whole phase.
-        factor: Of the learning rate.
-    """
-    lr = o.lr * factor
-    if o.name == "sgd":
-        optimizer: torch.optim.Optimizer = torch.optim.SGD(
-            weights, lr=lr, momentum=o.momentum, weight_decay=o.weight_decay
-        )
-    else:
-        optimizer = torch.optim.AdamW(weights, lr=lr, weight_decay=o.weight_decay)
-    schedulers = torch.optim.lr_scheduler
-    if schedule == "one_cycle":
-        return optimizer, schedulers.OneCycleLR(optimizer, lr, total_steps=steps)
-    return optimizer, schedulers.ConstantLR(optimizer, factor=1.0)
-
-
 class Fit:
     """One seed in training.
+
+    A training by several processes is a subclass: each process makes all draws of the whole batch and takes its
+    :meth:`share` of the images, :meth:`backward` averages the gradients, :meth:`means_of` the loss terms.
 
     Args:
         method: What is trained.
@@ -96,7 +75,13 @@ class Fit:
         seed: Root of every stream.
         sets: Training and validation images.
         fabric: Device and precision.
+
+    Attributes:
+        writes: Whether this process writes checkpoints and results.
+        reads_every: Steps between two reads of the loss from the device.
     """
+
+    writes = True
 
     def __init__(self, method: Method, task: Task, settings: Training, seed: int, sets: Sets, fabric: Fabric) -> None:
         if settings.batch_size > len(sets.train):
@@ -107,11 +92,17 @@ class Fit:
         self.phases = checked(method.phases(settings.epochs), method)
         self.ends = list(accumulate(phase.epochs for phase in self.phases))
         self.steps = len(sets.train) // settings.batch_size  # the last, smaller batch of an epoch is left out
-        network = build(method, task, seed)
-        # Channels last, as the images come: a training step is a fifth to a quarter shorter on a CPU.
-        self.plain: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.network = fabric.setup_module(self.plain)
+        self.reads_every = reads_every(fabric.device)
+        self.plain = build(method, task, seed)
+        self.network = self.prepare()
         self.state = State()
+
+    def prepare(self) -> nn.Module:
+        """Puts the network on the device, and returns it in the wrapper that the loss is computed with."""
+        # Channels last, as the images come: a training step is a fifth to a quarter shorter on a CPU.
+        self.plain = self.plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        wrapped: nn.Module = self.fabric.setup_module(self.plain)
+        return wrapped
 
     @property
     def phase(self) -> Phase:
@@ -182,54 +173,94 @@ class Fit:
 
     def train_epoch(self) -> Row:
         """One pass over the training images; returns the mean of every loss term."""
-        epoch, size, train = self.state.epoch, self.settings.batch_size, self.sets.train
+        epoch, size = self.state.epoch, self.settings.batch_size
         order = self.order(epoch)
         augmentation = torch_stream(self.seed, "augmentation", epoch)
         rng = torch_stream(self.seed, "method", epoch)
-        means = Means()
+        means = Means(self.require_finite, self.reads_every)
         self.network.train()
         for step in range(self.steps):
-            rows = order[step * size : (step + 1) * size].to(train.label.device)
-            batch = shifted(train.batch(rows, self.method.needs), self.settings.shift_px, augmentation)
-            terms = self.phase.loss(self.network, batch, rng)
-            self.require_finite(terms, step)
-            self.optimizer.zero_grad()
-            self.fabric.backward(terms["loss"], inputs=self.weights)
-            if self.settings.clip_norm is not None:
-                torch.nn.utils.clip_grad_norm_(self.weights, self.settings.clip_norm)
-            self.optimizer.step()
-            self.schedule.step()
-            means.add(terms, len(batch.label))
-        return means.named("train")
+            batch = self.train_batch(order[step * size : (step + 1) * size], augmentation)
+            self.train_step(batch, rng, means)
+        return self.means_of(means, "train")
+
+    def share(self, images: int) -> slice:
+        """Which images of a whole batch this process works on."""
+        return slice(0, images)
+
+    def train_batch(self, rows: Tensor, augmentation: torch.Generator) -> Batch:
+        """This process's share of a training batch, augmented; the draws are those of all its rows.
+
+        Args:
+            rows: ``[B]`` of the training set, on the host.
+            augmentation: Where shifts are drawn from.
+        """
+        mine, most = self.share(len(rows)), self.settings.shift_px
+        shifts = draw_shifts(len(rows), most, augmentation)
+        batch = self.sets.train.batch(rows[mine], self.method.needs)
+        return shifted(batch, most, None if shifts is None else shifts[mine])
+
+    def train_step(self, batch: Batch, rng: torch.Generator, means: Means) -> None:
+        """One update of the weights."""
+        try:
+            terms = self.loss(batch, rng)
+        except BenchmarkError:
+            means.read()  # what a method refuses may follow from a loss that diverged in a step not yet read
+            raise
+        means.add(terms, len(batch.label))
+        self.optimizer.zero_grad()
+        self.backward(terms["loss"])
+        self.update()
+
+    def loss(self, batch: Batch, rng: torch.Generator) -> Mapping[str, Tensor]:
+        """The loss terms of a batch."""
+        return self.phase.loss(self.network, batch, rng)
+
+    def backward(self, loss: Tensor) -> None:
+        """Gradients of the loss with respect to the phase's weights."""
+        self.fabric.backward(loss, inputs=self.weights)
+
+    def update(self) -> None:
+        """Clips the gradients and takes one step of optimizer and schedule."""
+        if self.settings.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.weights, self.settings.clip_norm)
+        self.optimizer.step()
+        self.schedule.step()
+
+    def means_of(self, means: Means, name: str) -> Row:
+        """An epoch's means, under ``<name>_<term>``."""
+        return means.named(name)
 
     def validate(self) -> Row:
         """The same loss on the validation images, with the same draws in every epoch, and the accuracy."""
         rng = torch_stream(self.seed, "validation")
-        needs = self.method.needs
-        means = Means()
+        means = Means(lambda terms, _: self.require_finite(terms, None), self.reads_every)
         self.network.eval()
         deployed = self.method.deploy(self.plain).eval()
         with torch.no_grad():
-            for batch in Seen(self.sets.val, needs).batches():
-                terms = dict(self.phase.loss(self.network, batch, rng))
-                right = logits_of(deployed, batch.image, batch.mask, needs).argmax(1) == batch.label
+            for batch in self.val_batches():
+                terms = dict(self.loss(batch, rng))
+                right = logits_of(deployed, batch.image, batch.mask, self.method.needs).argmax(1) == batch.label
                 terms["accuracy"] = right.float().mean()
-                self.require_finite(terms, None)
                 means.add(terms, len(batch.label))
-        return means.named("val")
+        return self.means_of(means, "val")
 
-    def require_finite(self, terms: Mapping[str, Tensor], step: int | None) -> None:
+    def val_batches(self) -> Iterator[Batch]:
+        """The validation images of this process."""
+        return Seen(self.sets.val, self.method.needs).batches()
+
+    def require_finite(self, terms: Mapping[str, float], step: int | None) -> None:
         """Stops a training that diverged.
 
         Raises:
             BenchmarkError: Naming where, and every term.
         """
-        if math.isfinite(terms["loss"].item()):
+        if math.isfinite(terms["loss"]):
             return
         where = "validation" if step is None else f"step {step}"
         raise BenchmarkError(
             f"the loss of seed {self.seed} is not finite in epoch {self.state.epoch}, {where}",
-            got={name: value.item() for name, value in terms.items()},
+            got=dict(terms),
             expected="finite numbers",
             do="Lower the learning rate, set clip_norm, or check the images.",
         )
@@ -244,19 +275,3 @@ def checked(phases: tuple[Phase, ...], method: Method) -> tuple[Phase, ...]:
     if not any(phase.epochs for phase in phases):
         raise BenchmarkError(f"phases of {type(method).__name__}", got="no epoch", expected="at least one")
     return phases
-
-
-class Means:
-    """Running means of named scalars, weighted by the number of images."""
-
-    def __init__(self) -> None:
-        self.totals: dict[str, float] = {}
-        self.count = 0
-
-    def add(self, terms: Mapping[str, Tensor], images: int) -> None:
-        self.count += images
-        for name, value in terms.items():
-            self.totals[name] = self.totals.get(name, 0.0) + value.item() * images
-
-    def named(self, prefix: str) -> Row:
-        return {f"{prefix}_{name}": total / self.count for name, total in self.totals.items()}

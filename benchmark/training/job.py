@@ -14,6 +14,9 @@ from benchmark.provenance import code_hash, fingerprint, package_versions
 RECORD = "run.json"
 """In the folder of a finished seed: what made it."""
 
+THREADS = 1
+"""Of a training: several seeds share the cores, and the order of sums stays the same on any machine."""
+
 
 @dataclass(frozen=True)
 class Job:

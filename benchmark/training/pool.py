@@ -14,7 +14,7 @@ from multiprocessing.queues import Queue
 from typing import Any
 
 from benchmark.errors import BenchmarkError
-from benchmark.training.job import Job
+from benchmark.training.job import THREADS, Job
 from benchmark.training.progress import Display
 
 _messages: Queue[Any] | None = None
@@ -51,7 +51,7 @@ def train_seeds(
             checkpoints stay. Also when a process is killed from outside.
     """
     cores = len(os.sched_getaffinity(0))
-    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"  # read when the workers load torch
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(THREADS)  # read when the workers load torch
     context = multiprocessing.get_context("forkserver")  # loads torch once, and starts each worker clean of threads
     context.set_forkserver_preload(["benchmark.training.seed"])
     messages = context.Queue()

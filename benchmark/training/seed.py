@@ -24,8 +24,10 @@ from benchmark.provenance import code_hash, package_versions
 from benchmark.registry import METHODS
 from benchmark.training import checkpoint
 from benchmark.training.data import Tensors, all_logits, load_sets, load_tensors
+from benchmark.training.device import allow_tf32, fabric_of, precision_of
+from benchmark.training.faults import disk_told, memory_told
 from benchmark.training.fit import Fit, State
-from benchmark.training.job import RECORD, Job
+from benchmark.training.job import RECORD, THREADS, Job
 
 WEIGHTS = "weights.safetensors"
 LOG = "log.csv"
@@ -42,39 +44,53 @@ def make_method(name: str, options: dict[str, Any]) -> Method:
     return method
 
 
-def limit_threads(threads: int = 1) -> None:
-    """One thread a training: several seeds share the cores, and the order of sums stays the same on any machine."""
+def limit_threads(threads: int = THREADS) -> None:
+    """Threads of this process, and algorithms that give the same bits in every run."""
     torch.set_num_threads(threads)
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
 
 
-def run(job: Job, report: Report) -> None:
+def run(job: Job, report: Report, kind: type[Fit] = Fit, fabric: Fabric | None = None) -> None:
     """Trains the job's seed, from its checkpoint if there is one, and writes its folder.
 
+    Args:
+        job: What is trained.
+        report: Told of every epoch.
+        kind: The training loop; one for several processes is a subclass.
+        fabric: Device and precision; by default the best device of this machine and the job's precision.
+
     Raises:
-        BenchmarkError: On bad settings or data, or a loss that is not finite.
+        BenchmarkError: On bad settings or data, a loss that is not finite, or too little memory or disk.
     """
     if job.is_in(job.folder):
         return
+    with memory_told(f"{job.cell.key} seed {job.seed}", job.training.batch_size):
+        _train(job, report, kind, fabric)
+
+
+def _train(job: Job, report: Report, kind: type[Fit], fabric: Fabric | None) -> None:
     limit_threads()
-    fabric = Fabric(accelerator="auto", devices=1, precision="32-true")
+    allow_tf32(job.training.tf32)
     method = make_method(job.method, job.options)
+    fabric = fabric or fabric_of(job.training, method)
     sets = load_sets(job.pack, method.needs, fabric.device)
     task = task_of(sets.train, job.training.backbone)
-    fit = Fit(method, task, job.training, job.seed, sets, fabric)
+    fit = kind(method, task, job.training, job.seed, sets, fabric)
     fingerprint = job.fingerprint()
     checkpoint.resume(fit, job.checkpoint, fingerprint)
 
     def after_epoch(state: State) -> None:
-        checkpoint.save(fit, job.checkpoint, fingerprint)
-        report(job.seed, state.epoch, fit.ends[-1], state.log[-1], state.seconds)
+        if fit.writes:
+            checkpoint.save(fit, job.checkpoint, fingerprint)
+            report(job.seed, state.epoch, fit.ends[-1], state.log[-1], state.seconds)
 
     state = fit.run(after_epoch)
-    fit.plain.load_state_dict(state.best)
-    write_result(job, fit, method, task, fingerprint)
-    job.checkpoint.unlink(missing_ok=True)
+    if fit.writes:
+        fit.plain.load_state_dict(state.best)
+        write_result(job, fit, method, task, fingerprint)
+        job.checkpoint.unlink(missing_ok=True)
 
 
 def task_of(train: Tensors, backbone: str) -> Task:
@@ -86,7 +102,7 @@ def task_of(train: Tensors, backbone: str) -> Task:
 def write_result(job: Job, fit: Fit, method: Method, task: Task, fingerprint: str) -> None:
     """The finished folder: best weights, log, predictions of every variant, and what made them."""
     state = fit.state
-    with atomic_path(job.folder) as folder:
+    with disk_told(job.folder), atomic_path(job.folder) as folder:
         folder.mkdir()
         save_file({name: value.contiguous().cpu() for name, value in state.best.items()}, folder / WEIGHTS)
         write_log(folder / LOG, state.log)
@@ -100,6 +116,7 @@ def write_result(job: Job, fit: Fit, method: Method, task: Task, fingerprint: st
             "best_epoch": state.best_epoch,
             "epochs": state.epoch,
             "device": str(fit.fabric.device.type),
+            "precision": precision_of(job.training, method),
             "data": job.pack_sha256,
             "code": code_hash(job.method),
             "packages": package_versions(),

@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass, replace
 
 import torch
-from lightning_fabric import Fabric
 
 from benchmark.errors import BenchmarkError
 from benchmark.seeding import torch_stream
 from benchmark.training.data import Sets, Tensors, load_sets
+from benchmark.training.device import allow_tf32, fabric_of
 from benchmark.training.fit import Fit, State
 from benchmark.training.job import Job
 from benchmark.training.seed import limit_threads, make_method, task_of
@@ -47,7 +47,8 @@ def cost(job: Job) -> Cost:
     method = make_method(job.method, job.options)
     phases = method.phases(job.training.epochs)
     epochs = epochs_of(job)
-    fabric = Fabric(accelerator="auto", devices=1, precision="32-true")
+    allow_tf32(job.training.tf32)
+    fabric = fabric_of(job.training, method)
     whole = load_sets(job.pack, method.needs, fabric.device)
     count = min(len(whole.train), STEPS * job.training.batch_size)
     share = count / len(whole.train)
@@ -70,7 +71,8 @@ def cost(job: Job) -> Cost:
 def some(tensors: Tensors, count: int) -> Tensors:
     """A random part of a set, always the same."""
     rows = torch.randperm(len(tensors), generator=torch_stream(0, "estimate"))[:count].to(tensors.label.device)
-    return Tensors(*(part[rows] for part in (tensors.image, tensors.mask, tensors.label, tensors.code)))
+    names = ("image", "mask", "label", "code")
+    return replace(tensors, **{name: getattr(tensors, name)[rows] for name in names})
 
 
 def seconds_of_epochs(fit: Fit) -> dict[int, float]:

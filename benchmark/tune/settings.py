@@ -14,7 +14,7 @@ from benchmark.errors import BenchmarkError, raise_unknown
 from benchmark.registry import METHODS
 from benchmark.tune.space import Search
 
-SHARED = ("training.backbone", "training.epochs", "training.batch_size", "training.shift_px")
+SHARED = tuple(f"training.{name}" for name in ("backbone", "epochs", "batch_size", "shift_px", "precision", "tf32"))
 """What all methods of a task share (rule 9), so that no search may change it."""
 
 

@@ -13,7 +13,7 @@ from benchmark.paths import SuitePaths
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTERNAL = ["tb", "tb_gpu", "covid", "covid_gpu", "skin"]
-NAMES = ["default", "methods", "minority", "dose", "hacking", "mnist", "dogs", "faces", *EXTERNAL]
+NAMES = ["default", "methods", "minority", "architectures", "dose", "hacking", "mnist", "dogs", "faces", *EXTERNAL]
 ABSTRACT = "arXiv 2202.00232v"
 
 

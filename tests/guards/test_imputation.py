@@ -119,3 +119,14 @@ def test_faults_are_told():
     removed[1] = True
     with pytest.raises(BenchmarkError, match="every pixel of image 1 is removed"):
         impute(image, removed)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_pixel_that_stays_must_be_finite_and_one_that_goes_need_not(value):
+    image, removed = np.full((2, 1, 4, 4), 0.5), np.zeros((2, 4, 4), bool)
+    removed[:, 1, 1] = True
+    image[1, 0, 1, 1] = value
+    np.testing.assert_allclose(impute(image, removed), 0.5)
+    image[1, 0, 3, 3] = value
+    with pytest.raises(BenchmarkError, match="a pixel of image 1 that stays is not finite"):
+        impute(image, removed)

@@ -49,7 +49,7 @@ def filled(entries: list, **values: str) -> list[str]:
 
 
 def test_the_suites_are_there() -> None:
-    assert sorted(["dose", "hacking", "methods", "minority", *OF_IMAGES]) == NAMES
+    assert sorted(["architectures", "dose", "hacking", "methods", "minority", *OF_IMAGES]) == NAMES
 
 
 def test_stages_are_the_product_of_the_lists(suite: paths.SuitePaths) -> None:

@@ -12,6 +12,7 @@ from benchmark.report.page import write_report
 MINUS = "\N{MINUS SIGN}"
 RUNS = "dataset,bias,method,seed,device,epochs,best_epoch,data,code"
 TRAINING = "dataset,bias,method,seed,epoch,phase,quantity,value"
+NO_RECORD = ["no record"] * 3
 COLUMNS = ["iid", "ood", "deceiving", f"iid {MINUS} deceiving"]
 
 
@@ -55,7 +56,7 @@ def test_the_signs_of_a_cell_are_told_in_words(pristine):
 
 def test_without_logs_the_runs_say_what_suite_json_knows(pristine):
     found = behind(pristine, "isnet")
-    assert found["seeds"] == [[str(s), "not recorded", "12", b] for s, b in enumerate(("9", "11", "10"))]
+    assert found["seeds"] == [[str(s), "not recorded", "12", b, *NO_RECORD] for s, b in enumerate(("9", "11", "10"))]
     assert found["curves"] == [] and "training.csv" in found["why"]
 
 
@@ -63,11 +64,26 @@ def test_runs_are_read_by_seed(results):
     lines = [f"mnist5k,corner,isnet,{seed},cuda,12,{7 + seed},d,c" for seed in (1, 0)]
     (results / "runs.csv").write_text("\n".join([RUNS, *lines]) + "\n")
     assert behind(results, "isnet")["seeds"] == [
-        ["0", "cuda", "12", "7"],
-        ["1", "cuda", "12", "8"],
-        ["2", "not recorded", "12", "10"],
+        ["0", "cuda", "12", "7", *NO_RECORD],
+        ["1", "cuda", "12", "8", *NO_RECORD],
+        ["2", "not recorded", "12", "10", *NO_RECORD],
     ]
-    assert behind(results, "erm")["seeds"][0] == ["0", "not recorded", "12", "9"]
+    assert behind(results, "erm")["seeds"][0] == ["0", "not recorded", "12", "9", *NO_RECORD]
+
+
+def test_commit_and_time_of_a_run_are_told_or_why_they_are_not(results):
+    sha = "0123456789abcdef0123456789abcdef01234567"
+    lines = [
+        f"mnist5k,corner,isnet,0,cpu,12,7,d,c,{sha},2026-03-01T09:05:07+00:00,61.7,",
+        f"mnist5k,corner,isnet,1,cpu,12,7,d,c,{sha}-dirty,2026-03-01T09:05:07+00:00,61.2,",
+        "mnist5k,corner,isnet,2,cpu,12,7,d,c,,2026-03-01T09:05:07+00:00,1.0,no commit: git is not installed",
+    ]
+    (results / "runs.csv").write_text("\n".join([f"{RUNS},commit,trained,seconds,why", *lines]) + "\n")
+    assert [seed[4:] for seed in behind(results, "isnet")["seeds"]] == [
+        ["2026-03-01 09:05", "62", "0123456789ab"],
+        ["2026-03-01 09:05", "61", "0123456789ab-dirty"],
+        ["2026-03-01 09:05", "1", "no commit: git is not installed"],
+    ]
 
 
 def test_provenance_names_version_hashes_packages_and_device(results, edit_suite):

@@ -16,7 +16,8 @@ from benchmark.config import Training, parse
 from benchmark.errors import BenchmarkError
 from benchmark.predictions import Predictions
 from benchmark.training import seed as seed_module
-from benchmark.training.data import load_sets, load_tensors, shifted
+from benchmark.training.augment import draw_shifts, shifted
+from benchmark.training.data import load_sets, load_tensors
 from benchmark.training.fit import Fit, build
 
 TASK = Task("test_resnet", 3, 1, 28, 28)
@@ -169,7 +170,8 @@ def test_the_initial_weights_depend_on_the_seed_alone() -> None:
 def test_shifts_move_image_and_mask_together() -> None:
     image = torch.zeros(4, 1, 5, 5)
     image[:, :, 2, 2] = 1
-    batch = shifted(Batch(image, torch.zeros(4, dtype=torch.int64), image.clone()), 2, torch.Generator().manual_seed(0))
+    shifts = draw_shifts(4, 2, torch.Generator().manual_seed(0))
+    batch = shifted(Batch(image, torch.zeros(4, dtype=torch.int64), image.clone()), 2, shifts)
     assert batch.mask is not None
     assert torch.equal(batch.image, batch.mask)
     assert batch.image.sum((1, 2, 3)).tolist() == [1, 1, 1, 1]

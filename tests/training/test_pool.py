@@ -81,7 +81,10 @@ def is_alive(pid: int) -> bool:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_after_kill_9_no_worker_lives_on_and_the_next_run_ends_in_the_same_bytes(pack: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGTERM])
+def test_after_a_kill_no_worker_lives_on_and_the_next_run_ends_in_the_same_bytes(
+    pack: Path, tmp_path: Path, kind: signal.Signals
+) -> None:
     epochs, out = 4, tmp_path / "killed"
     script = tmp_path / "train.py"
     folders = [str(folder) for folder in (Path(__file__).parent, Path(__file__).parents[1])]
@@ -92,8 +95,8 @@ def test_after_kill_9_no_worker_lives_on_and_the_next_run_ends_in_the_same_bytes
     while not list(out.glob("*.checkpoint")) and time.monotonic() < deadline:
         time.sleep(0.02)
     workers = children_of(process.pid)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    os.kill(process.pid, kind)
+    assert process.wait() == -kind
     assert len(workers) >= 2
     while any(map(is_alive, workers)) and time.monotonic() < deadline:
         time.sleep(0.05)

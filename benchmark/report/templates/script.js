@@ -305,7 +305,7 @@
         ...signs.map((text) => ["Sign", text]),
       ]),
       head("Every seed"),
-      grid(["Seed", "Value", "Device", "Epochs", "Best epoch, from 0"], rows),
+      grid(["Seed", "Value", "Device", "Epochs", "Best epoch, from 0", "Begun (UTC)", "Seconds", "Commit"], rows),
       head("Training"),
       ...curves(found),
       head("Heatmaps"),
