@@ -18,9 +18,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from benchmark.api import SCORE_COLUMNS, Score
 from benchmark.cell import Cell
 from benchmark.comparisons import COMPARISON_COLUMNS, Compared, ComparisonRow, comparison_rows
-from benchmark.data.threads import in_threads
 from benchmark.errors import BenchmarkError
 from benchmark.predictions import COLUMNS, Predictions
+from benchmark.processes import in_processes
 from benchmark.rankings import AGREEMENT_COLUMNS, AgreementRow, agreement_rows
 from benchmark.scoring.settings import suffix
 from benchmark.stats.compare import Difference, holm
@@ -146,7 +146,7 @@ def summarise(
 
 def _tracks(cells: Mapping[Cell, Predictions], weights: Weights) -> dict[Cell, dict[Key, Track]]:
     with threadpool_limits(1):  # a cell a core already
-        found = in_threads(lambda stored: tracks_of(stored, weights), cells.values())
+        found = in_processes(lambda stored: tracks_of(stored, weights), cells.values())
     return dict(zip(cells, found, strict=True))
 
 
@@ -155,7 +155,7 @@ def _differences(
 ) -> dict[Cell, dict[Key, Difference]]:
     others = [cell for cell in cells if cell != first]
     with threadpool_limits(1):
-        found = in_threads(lambda cell: differences(tracks[cell], tracks[first], cells[cell], weights), others)
+        found = in_processes(lambda cell: differences(tracks[cell], tracks[first], cells[cell], weights), others)
     return dict(zip(others, found, strict=True))
 
 

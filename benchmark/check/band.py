@@ -31,11 +31,10 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit
-from statsmodels.stats.proportion import proportion_confint
 
 from benchmark.api import Floats
 from benchmark.errors import BenchmarkError
-from benchmark.stats.interval import ROUNDING
+from benchmark.stats.interval import ROUNDING, wilson
 
 
 class Band(NamedTuple):
@@ -90,8 +89,8 @@ def sample_reach(stored: float, new: float, n_units: int, *, level: float = 0.95
         n_units: Independent test units, at least 1.
         level: In (0, 1).
     """
-    low, high = proportion_confint(stored * n_units, n_units, alpha=1 - level, method="wilson")
-    new_low, new_high = proportion_confint(new * n_units, n_units, alpha=1 - level, method="wilson")
+    low, high = wilson(stored, n_units, level=level)
+    new_low, new_high = wilson(new, n_units, level=level)
     return math.hypot(stored - low, new_high - new), math.hypot(high - stored, new - new_low)
 
 

@@ -15,8 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtr, stdtr
 
 from benchmark.stats.compare import paired_difference
 from benchmark.stats.interval import Interval
@@ -68,14 +67,14 @@ class Estimate:
         if self.alike:
             return self._exact_p(gain)
         if found.se > 0 and found.df > 0:
-            return float(student.sf(gain / found.se, found.df))
+            return float(stdtr(found.df, -gain / found.se))
         if not (found.se == 0 and np.isfinite(found.low) and np.isnan(found.df)):
             return np.nan
         if not 0 < bound < 1:  # no share lies there, or none beyond
             return float(gain <= 0)
         if min(found.value, 1 - found.value) < ROUNDING:
             return self._exact_p(gain)
-        return float(norm.sf(gain / np.sqrt(bound * (1 - bound) / self.n_units)))
+        return float(ndtr(-gain / np.sqrt(bound * (1 - bound) / self.n_units)))
 
     def _exact_p(self, gain: float) -> float:
         """All units say the same, and would do so with probability ``1 - gain`` each if the truth lay at the bound."""

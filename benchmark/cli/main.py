@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmark.cli import add, check_data, listing, power, preview, rescore, scaffold, submit, verify
+from benchmark.cli import add, check_data, launch, listing, power, preview, rescore, scaffold, submit, verify
 from benchmark.errors import BenchmarkError
 
 DESCRIPTION = (
-    "Lists what there is, adds to a suite, shows biases, checks data, plans seeds, scores by your own metric, takes "
-    "others' predictions and verifies them, and starts a package of your own."
+    "Lists what there is, adds to a suite, runs many cells at once, shows biases, checks data, plans seeds, scores by "
+    "your own metric, takes others' predictions and verifies them, and starts a package of your own."
 )
 COMMANDS = {
     "list": listing,
+    "launch": launch,
     "add": add,
     "preview": preview,
     "check-data": check_data,

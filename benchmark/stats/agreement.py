@@ -16,7 +16,6 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-from scipy.stats import kendalltau, rankdata, spearmanr
 
 from benchmark.api import Floats
 from benchmark.errors import BenchmarkError, raise_unknown
@@ -75,7 +74,7 @@ def rank_correlation(
     left_out = f"{lost} of {means.shape[1]} methods left out: not defined" if lost else ""
     if len(kept) < FEWEST:
         return _undefined(np.nan, f"{len(kept)} methods with both measures, {FEWEST} are needed")
-    value = float((kendalltau if kind == "kendall" else spearmanr)(*means[:, kept]).statistic)
+    value = float(CORRELATIONS[kind](*means[:, kept, None])[0])
     if np.isnan(value):
         return _undefined(value, "a measure gives all methods the same value")
     found = CORRELATIONS[kind](*_ties(_resampled(draws[:, kept], rng)))
@@ -110,6 +109,8 @@ def kendall(first: Floats, second: Floats) -> Floats:
 
 def spearman(first: Floats, second: Floats) -> Floats:
     """``[M, B]`` twice -> ``[B]``: Pearson's correlation of the average ranks; NaN as in :func:`kendall`."""
+    from scipy.stats import rankdata  # slow to import
+
     ranks = (rankdata(measure, axis=0, nan_policy="propagate") for measure in (first, second))
     x, y = (rank - rank.mean(0) for rank in ranks)
     with np.errstate(invalid="ignore"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtr
 
 from benchmark.api import Floats
 from benchmark.errors import BenchmarkError
@@ -66,7 +66,7 @@ def paired_difference(
     )
     if np.isnan(interval.df):
         return Difference(interval, np.nan)
-    return Difference(interval, float(2 * student.sf(abs(interval.value) / interval.se, interval.df)))
+    return Difference(interval, float(2 * stdtr(interval.df, -abs(interval.value) / interval.se)))
 
 
 def holm(p: Floats) -> Floats:

@@ -9,7 +9,7 @@ results are seen.
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtr
 
 from benchmark.errors import BenchmarkError
 from benchmark.stats.interval import Interval
@@ -58,4 +58,4 @@ def not_worse(difference: Interval, margin: float, *, higher_is_better: bool = T
     if not (difference.se > 0 and difference.df > 0):
         return np.nan
     gain = difference.value if higher_is_better else -difference.value
-    return float(student.sf((gain + margin) / difference.se, difference.df))
+    return float(stdtr(difference.df, -(gain + margin) / difference.se))

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtri, stdtr
 
 from benchmark.api import Floats
 from benchmark.errors import BenchmarkError
@@ -115,7 +114,7 @@ def max_t(difference_draws: Floats, differences: Floats, se: Floats, df: Floats 
     if not family.any():
         return adjusted
     t = np.abs(differences[family]) / se[family]
-    deviate = norm.isf(student.sf(t, df[family]))
+    deviate = -ndtri(stdtr(df[family], -t))
     largest = np.fmax.reduce(np.abs(draws[family] - differences[family, None]) / spread[family, None], axis=0)
     largest = np.sort(largest[~np.isnan(largest)])
     as_large = len(largest) - np.searchsorted(largest, (1 - TIED) * deviate)

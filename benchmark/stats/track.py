@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from benchmark.api import Floats, Ints, Metric
+from benchmark.metrics.named import metric_named
 from benchmark.predictions import Predictions
 from benchmark.stats.interval import Interval, seeds_only, variance_sum
 
@@ -32,6 +34,13 @@ class Track:
     seed_draws: Floats | None
     n_units: Ints
     images: Floats | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process: the metric by its name, since the function of a gap is none that pickle finds."""
+        return self.__dict__ | {"metric": self.metric.name}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state | {"metric": metric_named(state["metric"])})
 
     @property
     def draws(self) -> Floats | None:

@@ -11,7 +11,7 @@ with ours, whatever its number: the variances of both sides' seeds add.
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtr, stdtrit
 
 from benchmark.api import Floats
 from benchmark.stats.compare import Difference
@@ -41,9 +41,9 @@ def unmatched_difference(ours: Track, theirs: Track, level: float = 0.95) -> Dif
         return _undefined(value, "no variance between units or seeds")
     df = variance / sum(part / freedom for part, freedom in parts if part > 0)
     se, span = variance**0.5, ours.metric.high - ours.metric.low
-    half = float(student.ppf((1 + level) / 2, df)) * se
+    half = float(stdtrit(df, (1 + level) / 2)) * se
     interval = Interval(value, max(-span, value - half), min(span, value + half), se, df)
-    return Difference(interval, float(2 * student.sf(abs(value) / se, df)))
+    return Difference(interval, float(2 * stdtr(df, -abs(value) / se)))
 
 
 def _of_seeds(values: Floats) -> tuple[float, int]:

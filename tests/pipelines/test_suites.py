@@ -1,6 +1,7 @@
 """Every suite beside the default one: its dvc.yaml against the code, its settings and its claims."""
 
 import importlib
+from typing import Any
 
 import pytest
 from repository import ROOT, run
@@ -13,6 +14,7 @@ from benchmark.provenance import CODE
 from benchmark.registry import METHODS
 
 NAMES = sorted(file.parent.name for file in (ROOT / "pipelines").glob("*/params.yaml"))
+OF_IMAGES = ["covid", "covid_gpu", "dogs", "faces", "mnist", "skin", "tb", "tb_gpu"]
 FIXED = {"report", "check"}
 OF_DATASETS = {"dataset_code", "fetch", "pack"}
 """Stages that a suite has for data of its own: whatever suite uses the data, they are the same."""
@@ -25,7 +27,18 @@ def suite(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> pa
 
 
 def stages_of(suite: paths.SuitePaths) -> dict:
-    return read_yaml(ROOT / suite.pipeline)["stages"]
+    content = read_yaml(ROOT / suite.pipeline)
+    given = {key: value for entry in content.get("vars", []) for key, value in entry.items()}
+    return with_values(content["stages"], given)
+
+
+def with_values(content: Any, given: dict[str, str]) -> Any:
+    """The file as DVC reads it, with its variables but not those of a matrix."""
+    if isinstance(content, dict):
+        return {with_values(key, given): with_values(value, given) for key, value in content.items()}
+    if isinstance(content, list):
+        return [with_values(value, given) for value in content]
+    return filled([content], **given)[0] if isinstance(content, str) else content
 
 
 def filled(entries: list, **values: str) -> list[str]:
@@ -36,7 +49,7 @@ def filled(entries: list, **values: str) -> list[str]:
 
 
 def test_the_suites_are_there() -> None:
-    assert NAMES == ["architectures", "covid", "dose", "hacking", "methods", "minority", "tb"]
+    assert sorted(["architectures", "dose", "hacking", "methods", "minority", *OF_IMAGES]) == NAMES
 
 
 def test_stages_are_the_product_of_the_lists(suite: paths.SuitePaths) -> None:

@@ -12,7 +12,7 @@ def asked(**explainers):
 
 
 def test_every_suite_has_settings_that_hold_the_judge():
-    for suite in ("default", "methods", "minority", "architectures", "dose", "hacking", "tb", "covid"):
+    for suite in ("default", "methods", "minority", "architectures", "dose", "hacking", "mnist", "tb", "tb_gpu", "covid", "covid_gpu"):
         settings = load(Scoring, SuitePaths(suite).scoring_yaml)
         assert JUDGE in settings.explainers
 

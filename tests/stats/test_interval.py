@@ -3,10 +3,11 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 from benchmark.errors import BenchmarkError
 from benchmark.stats.bootstrap import resample_counts
-from benchmark.stats.interval import degrees_of_freedom, seeds_only, variance_sum
+from benchmark.stats.interval import degrees_of_freedom, seeds_only, variance_sum, wilson
 
 
 def two_points(spread):
@@ -182,3 +183,10 @@ def test_coverage_by_simulation():
     # Sampling error of a coverage of .95 over 500 repeats is .0097.
     assert inside["both"] / repeats == pytest.approx(0.95, abs=0.035)
     assert max(inside["units"], inside["seeds"]) < inside["both"]
+
+
+@pytest.mark.parametrize(("hits", "trials"), [(0, 7), (3, 7), (7, 7), (499, 500), (1, 100_000)])
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.999])
+def test_wilson_is_statsmodels_one(hits: int, trials: int, level: float) -> None:
+    theirs = proportion_confint(hits, trials, alpha=1 - level, method="wilson")
+    assert wilson(hits / trials, trials, level=level) == pytest.approx(theirs, rel=1e-12, abs=1e-15)

@@ -212,9 +212,10 @@ def test_adjusted_p_lies_between_nothing_and_bonferroni(seed, methods, share):
     spread = draws.std(1, ddof=1)
     own = (1 + (np.abs(draws / spread[:, None]) >= np.abs(difference)[:, None]).sum(1)) / 2001
     assert (got >= own - 1e-12).all()
-    # Draws that are large for any method are at most those that are large for each, counted one by one. Their shares
-    # at one t differ between methods by Monte-Carlo error: four standard errors of the sum.
-    assert (got <= np.minimum(1, methods * own + 4 * np.sqrt(methods * own / 2000) + 0.001)).all()
+    # Draws that are large for any method are at most those that are large for each. Of 2,000 normal draws a share is
+    # the normal's within Monte-Carlo error: five standard errors of the sum, and a few draws where it is next to 0.
+    bonferroni = methods * 2 * stats.norm.sf(np.abs(difference))
+    assert (got <= np.minimum(1, bonferroni + 5 * np.sqrt(bonferroni / 2000) + 0.003)).all()
     order = np.argsort(-np.abs(difference))
     assert (np.diff(got[order]) >= 0).all()  # a larger t never has a larger p
 

@@ -5,7 +5,8 @@ import pytest
 
 from benchmark.predictions import Predictions
 from benchmark.predictions import Tested as Shown  # pytest takes a name that begins with Test for tests
-from benchmark.stats.tracks import IF_CORRECT, tracks_of
+from benchmark.processes import in_processes
+from benchmark.stats.tracks import IF_CORRECT, gap_of, tracks_of
 from benchmark.stats.weights import draw_weights
 
 N, SEEDS = 80, 2
@@ -91,3 +92,19 @@ def test_means_over_classes_of_one_class_alone_are_not_defined():
         assert np.isnan(tracks["iid", name].values).all(), name
         assert np.isnan(tracks["iid", name].interval().low)
     assert tracks["iid", "accuracy"].values == pytest.approx([0.5, 0.5])
+
+
+def test_tracks_come_back_from_another_process_with_their_metrics():
+    tracks = found(stored({MASS: np.tile(np.linspace(0, 1, N // 2), (SEEDS, 1))}))
+    again = in_processes(lambda _: tracks, range(2))[0]
+    assert list(again) == list(tracks)
+    for key, track in tracks.items():
+        assert again[key].metric == track.metric
+        np.testing.assert_array_equal(again[key].seed_draws, track.seed_draws)
+
+
+def test_the_metric_of_a_gap_survives_though_its_function_is_made_in_place():
+    one = found(stored({}))["iid", "accuracy"]
+    gap = in_processes(lambda _: gap_of(one, one), range(2))[0].metric
+    assert (gap.name, gap.low, gap.high) == ("accuracy_gap", -1.0, 1.0)
+    assert gap.function(np.array(0.9), np.array(0.2)) == pytest.approx(0.7)

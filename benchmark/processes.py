@@ -1,0 +1,55 @@
+"""Work on many things at once where Python's lock would be in the way: processes that are forked from this one.
+
+They find all that is in memory without a copy; only what each gives is sent back.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+from benchmark.data.threads import in_threads
+from benchmark.errors import BenchmarkError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_work: tuple[Callable[[Any], Any], Sequence[Any]] | None = None
+"""What the processes find when they are forked."""
+
+
+def in_processes(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """What the work gives for every item, in their order; its first error is raised.
+
+    A process a core, where the system forks safely (Linux); threads elsewhere. Results must be picklable, the work and
+    the items need not be.
+
+    Raises:
+        BenchmarkError: If a process was killed from outside.
+    """
+    global _work
+    things = list(items)
+    processes = min(len(things), len(os.sched_getaffinity(0))) if sys.platform == "linux" else 0
+    if processes < 2 or _work is not None:
+        return in_threads(work, things)
+    _work = work, things
+    try:
+        with ProcessPoolExecutor(processes, multiprocessing.get_context("fork")) as pool:
+            return list(pool.map(_one, range(len(things))))
+    except BrokenProcessPool as error:
+        do = "Look at the memory that is free, and run it again."
+        raise BenchmarkError("a process that computed tables was killed", do=do) from error
+    finally:
+        _work = None
+
+
+def _one(place: int) -> Any:
+    if _work is None:
+        raise RuntimeError("a process was started without work")
+    work, items = _work
+    return work(items[place])
