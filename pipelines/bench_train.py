@@ -49,6 +49,9 @@ DEAR, SMALL = "isnet_original", 32
 
 SEEDS = (3, 8)
 SECONDS, QUICK_SECONDS, QUICK_LEAST = 90.0, 2.0, 2
+EVERY = 15.0
+"""Seconds between two lines of progress."""
+
 PUBLISHED, TRIAL = paths.RESULTS / "train" / "bench.csv", paths.RUNS / "bench" / "train.csv"
 
 
@@ -76,6 +79,23 @@ def plan(arguments: argparse.Namespace) -> list[Block]:
     return blocks
 
 
+class Progress:
+    """A line every so many seconds, with the time left."""
+
+    def __init__(self, title: str, later: float) -> None:
+        self.title, self.later = title, later
+        self.start = self.last = time.monotonic()
+
+    def __call__(self, done: int, of: int) -> None:
+        now = time.monotonic()
+        if done == 0:
+            self.start = now
+        elif done in (1, of) or now - self.last > EVERY:
+            left = (of - done) * (now - self.start) / done + self.later
+            print(f"{self.title}: {done} of {of} rounds, {clock(left)} left", flush=True)
+            self.last = now
+
+
 def show(found: Sequence[Row]) -> None:
     for row, (value, low, high) in intervals(found).items():
         print(f"    {row.method:<16} {row.quantity:<24} {value:9.4g}  [{low:.4g}, {high:.4g}]", flush=True)
@@ -96,16 +116,13 @@ def bench(arguments: argparse.Namespace) -> None:
     for number, block in enumerate(blocks):
         print(f"{block.title}: setting up", flush=True)
         begun = time.monotonic()
-
-        def after(done: int, of: int, block: Block = block, later: int = len(blocks) - number - 1) -> None:
-            if done in (1, of) or done % 10 == 0:
-                print(f"{block.title}: {done} of {of} rounds, {later} blocks to come", flush=True)
-
-        new = block.run(seconds, QUICK_LEAST if quick else LEAST, after)
+        progress = Progress(block.title, (len(blocks) - number - 1) * seconds)
+        new = block.run(seconds, QUICK_LEAST if quick else LEAST, progress)
         print(f"{block.title}: {clock(time.monotonic() - begun)}", flush=True)
         show(new)
         found += new
-        rows.write(found, target)  # what is measured is kept, whatever comes
+        last = number == len(blocks) - 1
+        rows.write(found, target if last else TRIAL)  # what is measured is kept, and no half table is published
     print(f"{target}, {clock(time.monotonic() - start)}\n")
     print("\n".join(verdicts(found)))
     for note in dict.fromkeys(note for block in blocks for note in block.notes):

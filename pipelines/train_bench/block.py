@@ -106,12 +106,17 @@ class Block:
 
     def compiled(self, bare: Bare) -> Iterator[tuple[str, Action]]:
         """The compiled loop, if this machine has a compiler; else a note."""
-        if why := compiled.missing() if self.device == "cpu" else "":
+        seconds, why = math.nan, compiled.missing() if self.device == "cpu" else ""
+        if not why:
+            try:
+                seconds = compiled.compile_step(bare)
+            except RuntimeError as error:  # of the compiler, whichever it is
+                why = str(error).splitlines()[0]
+        self.measured.append(("erm", "compile_seconds", seconds, 0 if why else 1))
+        if why:
             self.notes.append(f"torch.compile: {why}")
-            self.measured.append(("erm", "compile_seconds", math.nan, 0))
-            return
-        self.measured.append(("erm", "compile_seconds", compiled.compile_step(bare), 1))
-        yield q.COMPILED, bare
+        else:
+            yield q.COMPILED, bare
 
     def row(self, method: str, quantity: str, value: float, repeats: int) -> Row:
         """A row of the table."""

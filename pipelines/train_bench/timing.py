@@ -49,12 +49,13 @@ def sampled(
         clock: Of :func:`clock_of`.
         seconds: Of the wall, for all rounds; the first round tells how many fit.
         least: Rounds at any rate.
-        after: Told of the rounds done, and of how many there will be.
+        after: Told of the rounds done, 0 after the first calls, and of how many there will be.
     """
     for action in actions.values():
         action()
     rng = random.Random(0)  # noqa: S311 -- an order of timings
     times: dict[Key, list[float]] = {key: [] for key in actions}
+    after(0, least)
     start, done, rounds = time.monotonic(), 0, least
     while done < rounds:
         for key in rng.sample(list(actions), len(actions)):
