@@ -32,7 +32,7 @@ from pipelines.train_bench.verdicts import verdicts
 METHODS = ["erm", "isnet", "isnet_path", "isnet_original", "rrr", "gain", "bg_swap"]
 SHAPES = {
     "cpu": [
-        Shape("test_resnet", 28, 32, steps=4, channels=1),
+        Shape("test_resnet", 28, 32, steps=2, channels=1),
         Shape("resnet18", 28, 32, steps=1),
         Shape("densenet121", 64, 8, steps=1),
     ],
@@ -48,7 +48,7 @@ DEAR, SMALL = "isnet_original", 32
 """Up to this size the method that explains every logit is measured, and several seeds together."""
 
 SEEDS = (3, 8)
-SECONDS, QUICK_SECONDS, QUICK_LEAST = 90.0, 2.0, 2
+SECONDS, QUICK_SECONDS, QUICK_LEAST = 120.0, 2.0, 2
 EVERY = 15.0
 """Seconds between two lines of progress."""
 
@@ -86,13 +86,13 @@ class Progress:
         self.title, self.later = title, later
         self.start = self.last = time.monotonic()
 
-    def __call__(self, done: int, of: int) -> None:
+    def __call__(self, done: float, of: int) -> None:
         now = time.monotonic()
         if done == 0:
             self.start = now
-        elif done in (1, of) or now - self.last > EVERY:
+        elif now - self.last > EVERY:
             left = (of - done) * (now - self.start) / done + self.later
-            print(f"{self.title}: {done} of {of} rounds, {clock(left)} left", flush=True)
+            print(f"{self.title}: {100 * done / of:.0f} %, {clock(left)} left", flush=True)
             self.last = now
 
 

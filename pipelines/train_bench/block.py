@@ -46,45 +46,64 @@ class Block:
     def title(self) -> str:
         return f"[{self.device}] {self.shape.backbone}, {self.shape.px} px, batch {self.shape.batch}"
 
-    def run(self, seconds: float, least: int, after: Callable[[int, int], None]) -> list[Row]:
-        """All rows; ``after`` is told of the rounds done and of how many there will be.
+    def run(self, seconds: float, least: int, after: Callable[[float, int], None]) -> list[Row]:
+        """All rows; ``after`` is told of the part that is done.
 
         Args:
-            seconds: Of all rounds; what comes before them is not in it.
+            seconds: Of all rounds, an equal part for each group; what comes before them is not in it.
             least: Rounds at any rate.
-            after: See :func:`pipelines.train_bench.timing.sampled`.
+            after: Told of the groups done, the last in part, and of their number.
         """
         self.measured = []
-        actions = dict(self.actions())
-        times = timing.sampled(actions, timing.clock_of(self.device, self.threads), seconds, least, after)
-        rounds = min(map(len, times.values()))
-        per_step = {key: spent / self.units(key) for key, spent in times.items()}
-        found = [(*row, rounds) for row in q.told(per_step, self.shape.batch)]
-        busy, why = gpu.utilisation(next(iter(actions.values())), self.device)
+        count = len(self.methods) + (q.PLAIN[0] in self.methods)
+        clock = timing.clock_of(self.device, self.threads)
+        found: list[tuple[str, str, float, int]] = []
+        for number, (actions, beside) in enumerate(self.groups()):
+
+            def tell(done: int, of: int, number: int = number) -> None:
+                after(number + done / of, count)
+
+            times = timing.sampled(actions, clock, seconds / count, least, tell)
+            rounds = min(map(len, times.values()))
+            per_step = {key: spent / self.units(key) for key, spent in times.items()}
+            found += [(*row, rounds) for row in q.told(per_step, self.shape.batch, beside)]
+            for method in (method for method, loop in actions if loop == q.FIT):
+                self.look_at_gpu(method, actions[method, q.FIT])
+        return [self.row(*each) for each in (*found, *self.measured)]
+
+    def look_at_gpu(self, method: str, action: Action) -> None:
+        """How busy it is; a note says why that is not known."""
+        busy, why = gpu.utilisation(action, self.device)
         if self.device != "cpu":
-            found.append((self.methods[0], "gpu_utilisation", busy, 1))
+            self.measured.append((method, "gpu_utilisation", busy, 1))
         if why:
             self.notes.append(f"GPU utilisation: {why}")
-        return [self.row(*each) for each in (*found, *self.measured)]
 
     def units(self, key: q.Key) -> int:
         """Steps of one seed that a call takes."""
         seeds = int(key[1].removeprefix(q.SEEDS)) if key[1].startswith(q.SEEDS) else 1
         return self.shape.steps * seeds
 
-    def actions(self) -> Iterator[tuple[q.Key, Action]]:
-        """The loops of every method."""
-        for method in self.methods:
+    def groups(self) -> Iterator[tuple[dict[q.Key, Action], list[q.Key]]]:
+        """What is timed in turn, and what of it stands there to be compared with: the bare step of ``erm``.
+
+        One group a method, so that a dear one does not take the rounds of a cheap one, and one of the ways to train
+        ``erm``.
+        """
+        plain: dict[q.Key, Action] = {}
+        for method in sorted(self.methods, key=lambda name: name != q.PLAIN[0]):
             fit = fit_of(recipe_of(method, self.shape), self.shape, self.device)
-            batches, plain = ready(fit), method == q.PLAIN[0]
-            yield (method, q.FIT), fit.train_epoch
-            yield (method, q.BARE), Bare(fit, batches, plain_loss if plain else own_loss(fit))
+            batches, is_plain = ready(fit), method == q.PLAIN[0]
+            of_it: dict[q.Key, Action] = {(method, q.FIT): fit.train_epoch}
+            of_it[method, q.BARE] = Bare(fit, batches, plain_loss if is_plain else own_loss(fit))
             if method in PEERS:
                 theirs = Bare(fit, batches, plain_loss)
                 theirs.loss = PEERS[method](theirs.network)
-                yield (method, q.AUTHORS), theirs
-            if plain:
-                yield from (((method, loop), action) for loop, action in self.ways(fit))
+                of_it[method, q.AUTHORS] = theirs
+            yield plain | of_it, list(plain)
+            if is_plain:
+                plain = {q.PLAIN: of_it[q.PLAIN]}
+                yield plain | {(method, loop): action for loop, action in self.ways(fit)}, list(plain)
 
     def ways(self, fit: Fit) -> Iterator[tuple[str, Action]]:
         """Other ways to train ``erm``."""

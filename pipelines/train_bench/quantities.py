@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 import numpy as np
 
@@ -31,7 +31,7 @@ RATIOS = {
 """Loop to quantities: time of the first loop ÷ time of the second, so more is faster."""
 
 
-def told(seconds: Mapping[Key, Floats], batch: int) -> Iterator[tuple[str, str, float]]:
+def told(seconds: Mapping[Key, Floats], batch: int, beside: Container[Key] = ()) -> Iterator[tuple[str, str, float]]:
     """Method, quantity and value.
 
     ``images_per_s``: of the harness's loop, the median, with its interval; ``images_per_s_best`` from the shortest
@@ -41,8 +41,11 @@ def told(seconds: Mapping[Key, Floats], batch: int) -> Iterator[tuple[str, str, 
     Args:
         seconds: Of one step of one seed, ``[rounds]``.
         batch: Images a step.
+        beside: Timed to be compared with, and told elsewhere.
     """
     for (method, loop), times in seconds.items():
+        if (method, loop) in beside:
+            continue
         if loop in (FIT, BARE):
             name = "images_per_s" if loop == FIT else "bare_images_per_s"
             yield from _ends(method, name, median_ratio(np.full(len(times), float(batch)), times))

@@ -17,7 +17,7 @@ import torch
 from benchmark.api import Floats
 
 Key = TypeVar("Key")
-LEAST, MOST = 6, 60
+LEAST, MOST = 6, 100
 """Rounds: with fewer no order of them bounds a median at 95 %; more are of no use."""
 
 Clock = Callable[[], float]

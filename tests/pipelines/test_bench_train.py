@@ -124,7 +124,7 @@ def test_as_many_rounds_are_timed_as_fit_and_no_fewer_than_the_least() -> None:
         now += 2.0
 
     assert sampled({"a": work, "b": work}, clock, 0.0, least=6)["b"].tolist() == [2.0] * 6
-    assert len(sampled({"a": work}, clock, 100.0)["a"]) == 60
+    assert len(sampled({"a": work}, clock, 100.0)["a"]) == 100
 
 
 def test_ratios_are_medians_over_rounds_and_more_is_faster() -> None:
@@ -149,6 +149,8 @@ def test_ratios_are_medians_over_rounds_and_more_is_faster() -> None:
     assert found["rrr", "step_ratio"] == 3.0
     assert found["rrr", "authors_step_ratio"] == 9.0
     assert found["rrr", "fit_to_authors"] == 1.5
+    beside = {method for method, _, _ in told(seconds, 8, beside=[key for key in seconds if key[0] == "erm"])}
+    assert beside == {"rrr"}
 
 
 def row(quantity: str, value: float, method: str = "erm") -> Row:
