@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from repository import ROOT
 from torch import nn
 
 from benchmark.errors import BenchmarkError
@@ -21,6 +22,7 @@ from benchmark.training.fit import Fit
 from pipelines import bench_train
 from pipelines.train_bench import compiled, gpu, page
 from pipelines.train_bench.bare import Bare, free, own_loss, plain_loss, ready
+from pipelines.train_bench.block import unfilled
 from pipelines.train_bench.peers import PEERS
 from pipelines.train_bench.problem import Shape, fit_of, recipe_of
 from pipelines.train_bench.quantities import told
@@ -111,6 +113,18 @@ def test_bare_loops_leave_the_switch_of_deterministic_algorithms_as_it_was() -> 
         assert torch.is_deterministic_algorithms_warn_only_enabled()
     finally:
         torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize("method", ["erm", "isnet"])
+def test_the_fill_of_fresh_memory_changes_no_bit(method: str) -> None:
+    filled, not_filled = begun(method), begun(method)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        filled.train_epoch()
+        unfilled(not_filled.train_epoch)()
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert torch.equal(weights(filled.plain), weights(not_filled.plain))
 
 
 def test_as_many_rounds_are_timed_as_fit_and_no_fewer_than_the_least() -> None:
@@ -208,6 +222,11 @@ def test_the_page_gets_its_tables_and_keeps_the_rest(tmp_path: Path) -> None:
     path.write_text("# Speed\n", encoding="utf-8")
     with pytest.raises(BenchmarkError, match="no place for its tables"):
         page.refresh([], path)
+
+
+def test_the_published_page_shows_the_published_table() -> None:
+    rows = read(ROOT / page.TABLE)
+    assert "\n".join(page.tables(rows)).strip() in (ROOT / page.PAGE).read_text(encoding="utf-8")
 
 
 def test_where_there_is_no_gpu_its_use_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
