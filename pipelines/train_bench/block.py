@@ -97,7 +97,7 @@ class Block:
             of_it: dict[q.Key, Action] = {(method, q.FIT): fit.train_epoch}
             of_it[method, q.BARE] = Bare(fit, batches, plain_loss if is_plain else own_loss(fit))
             if method in PEERS:
-                theirs = Bare(fit, batches, plain_loss)
+                theirs = Bare(fit, batches, plain_loss, torch.contiguous_format)  # as their code has it
                 theirs.loss = PEERS[method](theirs.network)
                 of_it[method, q.AUTHORS] = theirs
             yield plain | of_it, list(plain)
