@@ -4,7 +4,7 @@ WORKERS ?= auto
 RUN := DVC_NO_ANALYTICS=1 PATH="$(CURDIR)/.venv/bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: setup repro test lint type bench bench-stats coverage-stats check fresh clean help
+.PHONY: setup repro test lint type bench bench-train bench-stats coverage-stats check fresh clean help
 
 setup: .venv/installed ## Install the locked packages into .venv (PYTHON=python3.12 names the interpreter)
 
@@ -25,6 +25,9 @@ type: setup ## Check types
 
 bench: setup ## Measure the relevance engine: about 10 minutes (ARGS="--quick": seconds)
 	@$(RUN) python -m pipelines.bench $(ARGS)
+
+bench-train: setup ## Measure the training loop beside a bare one: about 10 minutes (ARGS="--quick": seconds)
+	@$(RUN) python -m pipelines.bench_train $(ARGS)
 
 bench-stats: setup ## Measure the bootstrap beside SciPy's: about 3 minutes
 	@$(RUN) python -m pipelines.bench_stats $(ARGS)
