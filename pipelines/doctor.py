@@ -27,7 +27,7 @@ MINUTES = {
     "dose": "about 18 minutes on 2 CPU cores",
     "methods": "about half an hour on 2 CPU cores",
     "minority": "about 8 minutes on 2 CPU cores",
-    "architectures": "about 11 minutes on 2 CPU cores",
+    "architectures": "about 15 minutes on 2 CPU cores",
     "hacking": "about half an hour on 2 CPU cores",
 }
 

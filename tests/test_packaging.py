@@ -20,6 +20,7 @@ import benchmark
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGETS = {
+    "bench-train",
     "check",
     "setup",
     "repro",
