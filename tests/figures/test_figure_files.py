@@ -186,7 +186,7 @@ def test_a_folder_without_results_is_refused(tmp_path):
         draw_all(tmp_path / "tb")
 
 
-@pytest.mark.parametrize("name", ["default", "methods", "minority", "dose", "hacking"])
+@pytest.mark.parametrize("name", ["default", "methods", "minority", "dose", "hacking", "architectures"])
 def test_committed_suites_have_captions_for_what_is_there(name):
     words = captions(RESULTS / name)
     assert words and all(each["caption"] and each["title"] for each in words.values())

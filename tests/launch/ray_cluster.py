@@ -81,8 +81,9 @@ def cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]
             while "Ray runtime started" not in log.read_text():
                 assert nodes[-1].poll() is None and time.monotonic() < deadline, log.read_text()
                 time.sleep(0.1)
-            first = first or own.read_text()
-            own.write_text(first)
+            if own.is_file():  # not in every version of Ray
+                first = first or own.read_text()
+                own.write_text(first)
         yield address, nodes
     finally:
         for node in nodes:
