@@ -9,8 +9,8 @@ r"""Batch norm in training by the statistics of all ranks' images, for networks 
 
 torch's ``SyncBatchNorm`` needs CUDA, has no second derivative, and its node is not one that a relevance pass knows.
 Here a function mode takes the place of every ``batch_norm`` in training: the forward is torch's own normalisation by
-given statistics, so the graph holds the node that explainers look for, with statistics that are constants of a map. What
-the loss owes to the statistics is added by a hook on that node, which only autograd's own passes run; with
+given statistics, so the graph holds the node that explainers look for, with statistics that are constants of a map.
+What the loss owes to the statistics is added by a hook on that node, which only autograd's own passes run; with
 ``create_graph`` the hook is recorded too.
 """
 

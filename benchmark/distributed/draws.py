@@ -16,7 +16,7 @@ SIZE_AFTER = {torch.rand: 0, torch.randn: 0, torch.randint: 2}
 class WholeBatchDraws(TorchFunctionMode):
     """Draws from a generator are one process's: a number an image is drawn for all images of the batch.
 
-    A draw whose first dimension is the number of this rank's images is one an image; a single number is the batch's own.
+    A draw whose first dimension is the number of this rank's images is one an image; a single number is the batch's.
 
     Args:
         rng: The generator.

@@ -40,7 +40,9 @@ class DistributedFit(Fit):
         self.ranks, self.images = Ranks.present(), 0
         if settings.batch_size < self.ranks.size:
             raise BenchmarkError(
-                "batch_size", got=settings.batch_size, expected=f"an image or more for each of {self.ranks.size} processes"
+                "batch_size",
+                got=settings.batch_size,
+                expected=f"an image or more for each of {self.ranks.size} processes",
             )
         self.writes = self.ranks.rank == 0
         if hasattr(method, "where_not_finite"):  # a forward of one rank alone would wait for the others

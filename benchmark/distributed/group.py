@@ -66,16 +66,19 @@ class Group:
         if self.nodes == 1:
             os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
         rank = self.node * self.devices + local
-        dist.init_process_group(
-            backend, init_method=self.meeting, rank=rank, world_size=self.size, timeout=PATIENCE
-        )
+        dist.init_process_group(backend, init_method=self.meeting, rank=rank, world_size=self.size, timeout=PATIENCE)
         try:
             yield Ranks.present()
         finally:
             dist.destroy_process_group()
 
     def fabric(self, local: int, settings: Training, method: Method) -> Fabric:
-        """The device and precision of one rank: gradients are summed by the training loop, so Fabric sees one device."""
+        """Device and precision of one rank: the training loop sums the gradients, so Fabric sees one device."""
         mixed = precision_of(settings, method) == "bf16"
         devices = [local] if self.accelerator == "cuda" else 1
         return Fabric(accelerator=self.accelerator, devices=devices, precision="bf16-mixed" if mixed else "32-true")
+
+
+def accelerator_of(asked: str) -> str:
+    """``cpu`` or ``cuda``: for ``auto`` the GPUs where there are any."""
+    return ("cuda" if torch.cuda.is_available() else "cpu") if asked == "auto" else asked

@@ -11,16 +11,16 @@ from benchmark.api import Method
 from benchmark.errors import BenchmarkError
 
 Way = Literal["loss", "network"]
-"""``loss``: each rank has the loss of its own images, and the loss of the batch is their mean, weighted by images. So it
-is where a loss is a mean over images of what depends on one image and the statistics of batch norm. The loss may look
-into the network.
+"""``loss``: each rank has the loss of its own images, and the loss of the batch is their mean, weighted by images. This
+is for a loss that is a mean over images of what depends on one image and the statistics of batch norm. It may look into
+the network.
 
 ``network``: each rank passes its images, and has the loss of all. The loss may compare images, and sees of the network
 what it returns."""
 
 EXPLAINED = "a mean over images; it explains the network from within"
 WAYS: dict[str, tuple[Way, str]] = {
-    **{name: ("loss", "a mean over images") for name in ("erm", "vit", "ag_sononet", "mask_input")},
+    **dict.fromkeys(("erm", "vit", "ag_sononet", "mask_input"), ("loss", "a mean over images")),
     **dict.fromkeys(
         (
             *("isnet", "isnet_path", "isnet_label", "isnet_original", "isnet_selective", "isnet_stochastic"),

@@ -70,5 +70,3 @@ def undeclared_draws(network: nn.Module) -> str | None:
         if rate:
             return name
     return None
-
-

@@ -16,7 +16,7 @@ from benchmark.config import MethodFile, Training, load_method, parse
 from benchmark.distributed.fit import shared_out
 from benchmark.distributed.group import Group
 from benchmark.distributed.methods import way_of
-from benchmark.training.data import Tensors, load_sets
+from benchmark.training.data import Sets, Tensors, load_sets
 from benchmark.training.fit import Fit
 from benchmark.training.seed import limit_threads, make_method, task_of
 
@@ -41,13 +41,14 @@ def trained(pack: Path, name: str, ways: bool, precision: str = "64-true", **cha
         found: MethodFile = load_method(CONFIGS / f"{name}.yaml")
         options = {**found.options, **changes.pop("options", {})}
         settings = parse(
-            Training, {**found.training.model_dump(), "epochs": 1, "batch_size": 15, "shift_px": 1, **changes}, name
+            Training, {**found.training.model_dump(), "epochs": 1, "batch_size": 31, "shift_px": 1, **changes}, name
         )
         method = make_method(found.method, options)
         kind = shared_out(way_of(found.method, method)) if ways else Fit
         sets = load_sets(pack, method.needs)
         if precision == "64-true":
-            sets = replace(sets, train=Double(**vars(sets.train)), val=Double(**vars(sets.val)))
+            found_sets = {key: each and Double(**vars(each)) for key, each in vars(sets).items()}
+            sets = Sets(**found_sets)
         fabric = Fabric(accelerator="cpu", devices=1, precision=precision)
         fit = kind(method, task_of(sets.train, settings.backbone), settings, 0, sets, fabric)
         state = fit.run(lambda _: None)
@@ -68,6 +69,7 @@ def rank(local: int, group: Group, calls: list[tuple[Any, ...]], out: str) -> No
                 found.append(trained(pack, name, True, **changes))
             except Exception as e:
                 import traceback
+
                 found.append(traceback.format_exc())
     torch.save(found, Path(out) / f"{local}.pt")
 
