@@ -28,8 +28,8 @@ from torch.overrides import TorchFunctionMode
 from benchmark.distributed.ranks import Ranks, summed
 
 BATCH_NORM = inspect.signature(batch_norm)
-Moments = tuple[Tensor, Tensor, float]
-"""Mean and variance of each channel, and the number of values behind them."""
+Moments = tuple[Tensor, Tensor, Tensor]
+"""Mean and variance of each channel, and the number of values behind them: on the device, which nobody waits for."""
 
 
 class BatchNormOverRanks(TorchFunctionMode):
@@ -74,7 +74,7 @@ def moments(ranks: Ranks, x: Tensor) -> Moments:
         share = all_counts / all_counts.sum()
         mean = (share * means).sum(0)
         variance = (share * (variances + (means - mean).square())).sum(0)
-        return mean, variance, float(all_counts.sum())
+        return mean, variance, all_counts.sum()
 
 
 def normalised(
@@ -101,7 +101,7 @@ def normalised(
 
 
 def through_statistics(
-    x: Tensor, weight: Tensor | None, mean: Tensor, variance: Tensor, count: float, eps: float
+    x: Tensor, weight: Tensor | None, mean: Tensor, variance: Tensor, count: Tensor, eps: float
 ) -> Callable[[Any, Any], Any]:
     """A hook that gives ``dL/dx`` with the part that runs through the statistics."""
     dims, shape = others(x), (1, -1, *[1] * (x.dim() - 2))

@@ -65,6 +65,8 @@ class Group:
         backend = "nccl" if self.accelerator == "cuda" else "gloo"
         if self.nodes == 1:
             os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+        if self.accelerator == "cuda":
+            torch.cuda.set_device(local)
         rank = self.node * self.devices + local
         dist.init_process_group(backend, init_method=self.meeting, rank=rank, world_size=self.size, timeout=PATIENCE)
         try:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import torch.distributed as dist
 
-from benchmark.distributed.fit import shared_out
+from benchmark.api import Method
+from benchmark.distributed.fit import DistributedFit, shared_out
 from benchmark.distributed.group import Group
 from benchmark.distributed.methods import way_of
 from benchmark.distributed.ranks import Ranks, all_equal
@@ -18,16 +19,24 @@ SIGNS = ("gloo", "nccl", "connection closed", "connection reset")
 """What torch's errors say where another process has gone away."""
 
 
+def kinds(jobs: Sequence[Job]) -> list[tuple[Method, type[DistributedFit]]]:
+    """The method of each job, and the training loop that shares it out.
+
+    Raises:
+        BenchmarkError: If a method cannot be shared out, with the reason.
+    """
+    methods = [(job.method, seed.make_method(job.method, job.options)) for job in jobs]
+    return [(method, shared_out(way_of(name, method))) for name, method in methods]
+
+
 def train(jobs: Sequence[Job], group: Group, local: int, report: seed.Report) -> None:
     """Trains the jobs that are not finished.
 
     Raises:
-        BenchmarkError: If a method cannot be shared out, or the ranks do not agree on what they train.
+        BenchmarkError: As :func:`kinds`, or if the ranks do not agree on what they train.
     """
-    methods = [seed.make_method(job.method, job.options) for job in jobs]
-    kinds = [shared_out(way_of(job.method, method)) for job, method in zip(jobs, methods, strict=True)]
     with group.joined(local) as ranks:
-        for job, method, kind in zip(jobs, methods, kinds, strict=True):
+        for job, (method, kind) in zip(jobs, kinds(jobs), strict=True):
             if not finished(job, ranks):
                 seed.run(job, report, kind, group.fabric(local, job.training, method))
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from benchmark.distributed import seeds
 from benchmark.distributed.group import Group
 from benchmark.errors import BenchmarkError
 from benchmark.training.job import THREADS, Job
@@ -35,10 +36,11 @@ def train_seeds(jobs: Sequence[Job], display: Display, group: Group) -> None:
         group: The processes.
 
     Raises:
-        BenchmarkError: Of the first rank that failed, or when one is killed; all others of this machine are stopped,
-            and the checkpoints stay.
+        BenchmarkError: If a method cannot be shared out, before anything starts. Of the first rank that failed, or when
+            one is killed; all others of this machine are stopped, and the checkpoints stay.
     """
     group.check()
+    seeds.kinds(jobs)
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(THREADS)  # read when the ranks load torch
     context = multiprocessing.get_context("spawn")
     messages: Any = context.Queue()
@@ -109,8 +111,6 @@ def _rank(jobs: list[Job], group: Group, local: int, messages: Any) -> None:
     """The life of one rank."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and stops all of them
-    from benchmark.distributed import seeds  # torch is loaded in the ranks, never in the parent
-
     try:
         seeds.train(jobs, group, local, lambda *progress: messages.put(progress))
     except BenchmarkError as error:

@@ -41,7 +41,7 @@ def trained(pack: Path, name: str, ways: bool, precision: str = "64-true", **cha
         found: MethodFile = load_method(CONFIGS / f"{name}.yaml")
         options = {**found.options, **changes.pop("options", {})}
         settings = parse(
-            Training, {**found.training.model_dump(), "epochs": 1, "batch_size": 31, "shift_px": 1, **changes}, name
+            Training, {**found.training.model_dump(), "epochs": 1, "batch_size": 23, "shift_px": 1, **changes}, name
         )
         method = make_method(found.method, options)
         kind = shared_out(way_of(found.method, method)) if ways else Fit
@@ -65,12 +65,7 @@ def rank(local: int, group: Group, calls: list[tuple[Any, ...]], out: str) -> No
     found: list[Any] = []
     with group.joined(local):
         for pack, name, changes in calls:
-            try:
-                found.append(trained(pack, name, True, **changes))
-            except Exception as e:
-                import traceback
-
-                found.append(traceback.format_exc())
+            found.append(trained(pack, name, True, **changes))
     torch.save(found, Path(out) / f"{local}.pt")
 
 
