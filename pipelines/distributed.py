@@ -9,8 +9,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from benchmark import made, paths
+from benchmark import made, paths, skipped
 from benchmark.cell import Cell
+from benchmark.data.pack import read_attributes
 from benchmark.distributed.group import Group, accelerator_of
 from benchmark.distributed.start import train_seeds
 from benchmark.errors import BenchmarkError
@@ -34,6 +35,11 @@ def distributed(arguments: argparse.Namespace) -> None:
     group.check()
     if group.nodes > 1 and not arguments.main_address:
         raise BenchmarkError("--main-address", expected="the first machine's name, where there are several")
+    if skipped.in_attributes(read_attributes(paths.biased_pack(cell.task))):
+        print(
+            f"{cell.key}: its data is skipped, so there is nothing to train; run: python -m pipelines.train {cell.key}"
+        )
+        return
     jobs = jobs_of(cell, suite)
     if arguments.dry_run:
         print("\n".join(f"{cell.key} seed {job.seed}: {group.size} processes" for job in jobs))
@@ -42,7 +48,8 @@ def distributed(arguments: argparse.Namespace) -> None:
         for job in jobs:
             made.adopt(job)
     train_seeds(jobs, Watch(group.size, cell.key, jobs, 1), group)
-    print(f"{cell.key}: trained by {group.size} processes; now run: python -m pipelines.train {cell.key}", flush=True)
+    if group.node == 0:
+        print(f"{cell.key}: trained by {group.size} processes; now run: python -m pipelines.train {cell.key}")
 
 
 if __name__ == "__main__":

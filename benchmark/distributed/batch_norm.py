@@ -68,9 +68,8 @@ def moments(ranks: Ranks, x: Tensor) -> Moments:
         own = x.to(torch.promote_types(x.dtype, torch.float32))
         variance, mean = torch.var_mean(own, others(x), correction=0)
         count = torch.full_like(mean[:1], x.numel() // x.shape[1])
-        all_counts, means, variances = ranks.stacked(torch.cat([count, mean, variance])).split(
-            [1, len(mean), len(mean)], dim=1
-        )
+        said = ranks.stacked(torch.cat([count, mean, variance]))
+        all_counts, means, variances = torch.split(said, [1, len(mean), len(mean)], dim=1)
         share = all_counts / all_counts.sum()
         mean = (share * means).sum(0)
         variance = (share * (variances + (means - mean).square())).sum(0)

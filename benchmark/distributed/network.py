@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from benchmark.distributed.ranks import Gathered, Ranks
+from benchmark.distributed.ranks import Ranks, gathered
 
 
 class SharedOut(nn.Module):
@@ -38,7 +38,7 @@ class SharedOut(nn.Module):
             *(mapped(each, lambda t: t[mine]) for each in args),
             **{name: mapped(each, lambda t: t[mine]) for name, each in kwargs.items()},
         )
-        return mapped(own, lambda t: Gathered.apply(t, counts, self.ranks.rank))
+        return mapped(own, lambda t: gathered(t, counts, self.ranks.rank))
 
 
 def tensors(value: Any) -> Iterator[Tensor]:
@@ -64,9 +64,7 @@ def mapped(value: Any, function: Any) -> Any:
 def undeclared_draws(network: nn.Module) -> str | None:
     """The first module that draws from torch's own generator in training, if there is one."""
     for name, module in network.named_modules():
-        rate = getattr(module, "drop_prob", None) or (
-            module.p if isinstance(module, nn.modules.dropout._DropoutNd) else 0
-        )
-        if rate:
-            return name
+        dropped = isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0
+        if dropped or getattr(module, "drop_prob", None):
+            return str(name)
     return None

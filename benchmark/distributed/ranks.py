@@ -56,7 +56,8 @@ class Ranks:
         grads = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in weights]
         flat = torch.cat([grad.reshape(-1) for grad in grads])
         dist.all_reduce(flat)
-        for weight, part in zip(weights, flat.split([grad.numel() for grad in grads]), strict=True):
+        parts = torch.split(flat, [grad.numel() for grad in grads])
+        for weight, part in zip(weights, parts, strict=True):
             if weight.grad is not None:
                 weight.grad.copy_(part.view_as(weight.grad))
 
@@ -100,6 +101,12 @@ def summed(own: Tensor) -> Tensor:
     """:class:`Summed` of a rank's values."""
     total: Tensor = Summed.apply(own)  # type: ignore[no-untyped-call]
     return total
+
+
+def gathered(own: Tensor, counts: Sequence[int], rank: int) -> Tensor:
+    """:class:`Gathered` of a rank's rows."""
+    rows: Tensor = Gathered.apply(own, counts, rank)  # type: ignore[no-untyped-call]
+    return rows
 
 
 def all_equal(values: Iterable[Any]) -> bool:

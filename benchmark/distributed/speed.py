@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
+from torch.multiprocessing.spawn import spawn
 
 from benchmark import program
 from benchmark.config import Training, parse
@@ -87,7 +88,7 @@ def speed(arguments: argparse.Namespace) -> None:
         out = Path(folder) / "seconds.json"
         group = Group(arguments.devices, meeting=f"file://{folder}/meeting")
         group.check()
-        torch.multiprocessing.spawn(_rank, (group, trial, out), nprocs=group.size)  # type: ignore[no-untyped-call]
+        spawn(_rank, (group, trial, out), nprocs=group.size)  # type: ignore[no-untyped-call]
         several = read_json(out)
     for name, whole, part in zip(("passed", "computed"), one, several, strict=True):
         print(
