@@ -26,6 +26,7 @@ from torch.nn.functional import batch_norm
 from torch.overrides import TorchFunctionMode
 
 from benchmark.distributed.ranks import Ranks, summed
+from benchmark.errors import BenchmarkError
 
 BATCH_NORM = inspect.signature(batch_norm)
 Moments = tuple[Tensor, Tensor, Tensor]
@@ -47,6 +48,8 @@ class BatchNormOverRanks(TorchFunctionMode):
             if call.arguments["training"]:
                 return normalised(self.ranks, **call.arguments)
         if func is torch.var_mean and over_images(args, kwargs):
+            if args[0].requires_grad:
+                raise BenchmarkError("statistics of a batch outside batch norm, with a gradient", do="Use one process.")
             mean, variance, _ = moments(self.ranks, args[0])
             return variance.to(args[0].dtype), mean.to(args[0].dtype)
         return func(*args, **kwargs)
@@ -103,22 +106,37 @@ def through_statistics(
     x: Tensor, weight: Tensor | None, mean: Tensor, variance: Tensor, count: Tensor, eps: float
 ) -> Callable[[Any, Any], Any]:
     """A hook that gives ``dL/dx`` with the part that runs through the statistics."""
-    dims, shape = others(x), (1, -1, *[1] * (x.dim() - 2))
 
     def hook(slopes: tuple[Tensor | None, ...], arrived: tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:
         if slopes[0] is None:
             return slopes
-        values, g = x.to(mean.dtype), arrived[0].to(mean.dtype)
-        mu, var = mean, variance
-        if torch.is_grad_enabled():  # the slope is to be differentiated, and depends on x through these as well
-            mu = summed(values.sum(dims)) / count
-            var = summed((values - mu.view(shape)).square().sum(dims)) / count
-        inverse = (var + eps).rsqrt()
+        if torch.is_grad_enabled():
+            return recorded_slope(x, weight, arrived[0], count, eps), *slopes[1:]
+        inverse = (variance + eps).rsqrt()
         scale = inverse if weight is None else inverse * weight
-        standard = (values - mu.view(shape)) * inverse.view(shape)
-        sums = summed(torch.cat([g.sum(dims), (g * standard).sum(dims)])) / count
-        of_g, of_product = (part.view(shape) for part in sums.chunk(2))
-        slope = scale.view(shape) * (g - of_g - standard * of_product)
-        return slope.to(x.dtype), *slopes[1:]
+        dims, shape = others(x), (1, -1, *[1] * (x.dim() - 2))
+        of_product, of_g = slopes[1:3]  # this rank's sums, which are the slopes of weight and bias
+        if of_product is None or of_g is None:
+            g = arrived[0].to(mean.dtype)
+            of_g = g.sum(dims)
+            of_product = (g * ((x - mean.view(shape)) * inverse.view(shape))).sum(dims)
+        of_product, of_g = (summed(torch.cat([of_product, of_g]).to(mean.dtype)) / count).chunk(2)
+        slant = -scale * inverse * of_product
+        slope = torch.addcmul((-scale * of_g - slant * mean).view(shape), x.to(mean.dtype), slant.view(shape))
+        return slope.add_(slopes[0]).to(x.dtype), *slopes[1:]  # slopes[0] is g * scale
 
     return hook
+
+
+def recorded_slope(x: Tensor, weight: Tensor | None, g: Tensor, count: Tensor, eps: float) -> Tensor:
+    """``dL/dx`` of the formula, whose own derivative runs through the statistics as well."""
+    dims, shape = others(x), (1, -1, *[1] * (x.dim() - 2))
+    values, g = x.to(count.dtype), g.to(count.dtype)
+    mean = summed(values.sum(dims)) / count
+    centred = values - mean.view(shape)
+    inverse = (summed(centred.square().sum(dims)) / count + eps).rsqrt()
+    scale = inverse if weight is None else inverse * weight
+    standard = centred * inverse.view(shape)
+    of_g, of_product = (summed(torch.cat([g.sum(dims), (g * standard).sum(dims)])) / count).chunk(2)
+    slope = scale.view(shape) * (g - of_g.view(shape) - standard * of_product.view(shape))
+    return slope.to(x.dtype)

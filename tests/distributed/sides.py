@@ -39,7 +39,8 @@ def trained(pack: Path, name: str, ways: bool, precision: str = "64-true", **cha
     try:
         limit_threads()
         found: MethodFile = load_method(CONFIGS / f"{name}.yaml")
-        options = {**found.options, **changes.pop("options", {})}
+        options = {**found.options, **changes.get("options", {})}
+        changes = {key: value for key, value in changes.items() if key != "options"}
         settings = parse(
             Training, {**found.training.model_dump(), "epochs": 1, "batch_size": 23, "shift_px": 1, **changes}, name
         )
@@ -78,7 +79,7 @@ def by_ranks(calls: list[tuple[Any, ...]], size: int = 2) -> list[list[Side]]:
 
 
 def farthest(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
-    """The largest difference of two sets of weights, relative to the size of each tensor's largest."""
+    """The largest difference of two sets of weights, relative to the largest value of each tensor."""
     assert one.keys() == other.keys()
     apart = [
         ((one[key] - other[key]).abs().max() / one[key].abs().max().clamp(min=1e-3)).item()
@@ -86,3 +87,9 @@ def farthest(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
         if one[key].is_floating_point()
     ]
     return max(apart)
+
+
+def apart(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
+    """The norm of the difference of two sets of weights, relative to their norm."""
+    whole, rest = (torch.cat([side[key].double().flatten() for key in one]) for side in (one, other))
+    return float((whole - rest).norm() / whole.norm())

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sides import CONFIGS, Side, by_ranks, farthest, trained
+from sides import CONFIGS, Side, apart, by_ranks, farthest, trained
 
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
 CORE = ("erm", "isnet", "isnet_path")
@@ -17,17 +17,36 @@ CALM: dict[str, Any] = {"optimizer": {"name": "sgd", "lr": 0.01}}
 """Steps that do not amplify what is rounded: a large step of an ISNet multiplies it by hundreds."""
 
 
+OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "rrr, statistics as constants": ("rrr", {"options": {"statistics": "constant"}}),
+    "gain, both derivatives": ("gain", {"options": {"double_backward": True}}),
+    "cdep, softmax": ("cdep", {"options": {"score": "softmax", "path": "zero"}}),
+    "isnet_path, all draws": (
+        "isnet_path",
+        {"options": {"relevance_of": "difference", "alpha": "ends", "clean": 0.3, "every": 2}},
+    ),
+    "isnet, composite backbone": ("isnet", {"backbone": "test_efficientnet", "options": {"first": "zb"}}),
+}
+"""What no configuration has: a name, a configuration and the changes."""
+
+
+REST = (*(name for name in NAMES if name not in CORE), *OPTIONS)
+
+
 def compared(pack: Path, names: tuple[str, ...], changes: dict[str, Any]) -> dict[str, tuple[Side, list[Side]]]:
     """By name: what one process has, and what each of two ranks has."""
-    one = {name: trained(pack, name, False, **changes) for name in names}
-    sides = by_ranks([(pack, name, changes) for name in names])
+    calls = [
+        (name, changes) if name in NAMES else (OPTIONS[name][0], {**changes, **OPTIONS[name][1]}) for name in names
+    ]
+    one = {name: trained(pack, call[0], False, **call[1]) for name, call in zip(names, calls, strict=True)}
+    sides = by_ranks([(pack, *call) for call in calls])
     return {name: (one[name], [side[number] for side in sides]) for number, name in enumerate(names)}
 
 
-def check(found: tuple[Side, list[Side]], tolerance: float) -> None:
+def check(found: tuple[Side, list[Side]], tolerance: float, distance: Any = farthest) -> None:
     (weights, log), ranks = found
     for other, _ in ranks:
-        assert farthest(weights, other) < tolerance
+        assert distance(weights, other) < tolerance
     assert farthest(*(side for side, _ in ranks)) == 0
     for row, several in zip(log, ranks[0][1], strict=True):
         assert several == pytest.approx(row, rel=tolerance, abs=tolerance)
@@ -40,7 +59,7 @@ def core(pack: Path) -> dict[str, tuple[Side, list[Side]]]:
 
 @pytest.fixture(scope="module")
 def rest(pack: Path) -> dict[str, tuple[Side, list[Side]]]:
-    return compared(pack, tuple(name for name in NAMES if name not in CORE), CALM)
+    return compared(pack, REST, CALM)
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +74,12 @@ def test_two_processes_end_in_the_weights_of_one(core: dict[str, tuple[Side, lis
 
 @pytest.mark.parametrize("name", CORE)
 def test_in_single_precision_they_differ_by_rounding(single: dict[str, tuple[Side, list[Side]]], name: str) -> None:
-    check(single[name], 1e-5)
+    check(single[name], 1e-5, apart)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in CORE])
-def test_every_other_method_ends_in_the_weights_of_one(rest: dict[str, tuple[Side, list[Side]]], name: str) -> None:
+@pytest.mark.parametrize("name", REST)
+def test_every_other_method_and_option_ends_in_the_weights_of_one(
+    rest: dict[str, tuple[Side, list[Side]]], name: str
+) -> None:
     check(rest[name], 1e-10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +88,24 @@ def test_what_cannot_start_is_refused(pack: Path, tmp_path: Path) -> None:
         train_seeds([job], Killer(0), Group(1))
     with pytest.raises(BenchmarkError, match=r"--node-rank; got 2; expected 0 to 1"):
         train_seeds([job], Killer(0), Group(1, nodes=2, node=2))
+
+
+def second_machine(job: Job, group: Group) -> None:
+    train_seeds([job], Killer(0), group)
+
+
+@pytest.mark.slow
+def test_two_machines_of_one_process_are_one_machine_of_two(
+    pack: Path, tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    job = job_of(pack, tmp_path)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        meeting = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    other = multiprocessing.get_context("spawn").Process(target=second_machine, args=(job, Group(1, 2, 1, meeting)))
+    other.start()
+    display = Killer(0)
+    train_seeds([job], display, Group(1, 2, 0, meeting))
+    other.join()
+    assert other.exitcode == 0
+    assert content(job.folder) == undisturbed
