@@ -64,7 +64,8 @@ def rest(pack: Path) -> dict[str, tuple[Side, list[Side]]]:
 
 @pytest.fixture(scope="module")
 def single(pack: Path) -> dict[str, tuple[Side, list[Side]]]:
-    return compared(pack, CORE, {**CALM, "precision": "32-true"})
+    # One step of 69 images: torch's own batch norm in training is 3e-5 off in its gradient, and later steps amplify it.
+    return compared(pack, CORE, {**CALM, "precision": "32-true", "batch_size": 69})
 
 
 @pytest.mark.parametrize("name", CORE)
