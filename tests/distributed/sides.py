@@ -35,27 +35,24 @@ class Double(Tensors):
 
 def trained(pack: Path, name: str, ways: bool, precision: str = "64-true", **changes: Any) -> Side:
     """Trains a method of ``pipelines/configs/methods``, alone or as a rank of the present group."""
-    torch.set_default_dtype(torch.float64 if precision == "64-true" else torch.float32)
+    limit_threads()
+    found: MethodFile = load_method(CONFIGS / f"{name}.yaml")
+    options = {**found.options, **changes.pop("options", {})}
+    few = {"epochs": 1, "batch_size": 23, "shift_px": 1}
+    settings = parse(Training, {**found.training.model_dump(), **few, **changes}, name)
+    method = make_method(found.method, options)
+    kind = shared_out(way_of(found.method, method)) if ways else Fit
+    sets = load_sets(pack, method.needs)
+    if precision == "64-true":
+        sets = Sets(**{key: each and Double(**vars(each)) for key, each in vars(sets).items()})
+    fabric = Fabric(accelerator="cpu", devices=1, precision=precision)
+    fit = kind(method, task_of(sets.train, settings.backbone), settings, 0, sets, fabric)
+    torch.set_default_dtype(torch.float64 if precision == "64-true" else torch.float32)  # what Fabric returns logits in
     try:
-        limit_threads()
-        found: MethodFile = load_method(CONFIGS / f"{name}.yaml")
-        options = {**found.options, **changes.get("options", {})}
-        changes = {key: value for key, value in changes.items() if key != "options"}
-        settings = parse(
-            Training, {**found.training.model_dump(), "epochs": 1, "batch_size": 23, "shift_px": 1, **changes}, name
-        )
-        method = make_method(found.method, options)
-        kind = shared_out(way_of(found.method, method)) if ways else Fit
-        sets = load_sets(pack, method.needs)
-        if precision == "64-true":
-            found_sets = {key: each and Double(**vars(each)) for key, each in vars(sets).items()}
-            sets = Sets(**found_sets)
-        fabric = Fabric(accelerator="cpu", devices=1, precision=precision)
-        fit = kind(method, task_of(sets.train, settings.backbone), settings, 0, sets, fabric)
         state = fit.run(lambda _: None)
-        return {key: value.detach().clone() for key, value in fit.plain.state_dict().items()}, state.log
     finally:
         torch.set_default_dtype(torch.float32)
+    return {key: value.detach().clone() for key, value in fit.plain.state_dict().items()}, state.log
 
 
 def rank(local: int, group: Group, calls: list[tuple[Any, ...]], out: str) -> None:

@@ -43,10 +43,10 @@ def compared(pack: Path, names: tuple[str, ...], changes: dict[str, Any]) -> dic
     return {name: (one[name], [side[number] for side in sides]) for number, name in enumerate(names)}
 
 
-def check(found: tuple[Side, list[Side]], tolerance: float, distance: Any = farthest) -> None:
+def check(found: tuple[Side, list[Side]], tolerance: float) -> None:
     (weights, log), ranks = found
     for other, _ in ranks:
-        assert distance(weights, other) < tolerance
+        assert farthest(weights, other) < tolerance
     assert farthest(*(side for side, _ in ranks)) == 0
     for row, several in zip(log, ranks[0][1], strict=True):
         assert several == pytest.approx(row, rel=tolerance, abs=tolerance)
@@ -62,20 +62,22 @@ def rest(pack: Path) -> dict[str, tuple[Side, list[Side]]]:
     return compared(pack, REST, CALM)
 
 
-@pytest.fixture(scope="module")
-def single(pack: Path) -> dict[str, tuple[Side, list[Side]]]:
-    # One step of 69 images: torch's own batch norm in training is 3e-5 off in its gradient, and later steps amplify it.
-    return compared(pack, CORE, {**CALM, "precision": "32-true", "batch_size": 69})
-
-
 @pytest.mark.parametrize("name", CORE)
 def test_two_processes_end_in_the_weights_of_one(core: dict[str, tuple[Side, list[Side]]], name: str) -> None:
     check(core[name], 1e-10)
 
 
-@pytest.mark.parametrize("name", CORE)
-def test_in_single_precision_they_differ_by_rounding(single: dict[str, tuple[Side, list[Side]]], name: str) -> None:
-    check(single[name], 1e-5, apart)
+def test_in_single_precision_they_are_nearer_to_the_exact_weights_than_one_process(pack: Path) -> None:
+    # One step of 69 images. torch's own batch norm in training rounds more than the merged statistics: in channels last
+    # on a CPU it is 3e-5 off. These two methods draw nothing that depends on the precision.
+    names, changes = ("erm", "isnet_label"), {**CALM, "batch_size": 69}
+    sides = by_ranks([(pack, name, {**changes, "precision": "32-true"}) for name in names])
+    for number, name in enumerate(names):
+        exact, _ = trained(pack, name, False, **changes)
+        one, _ = trained(pack, name, False, precision="32-true", **changes)
+        several, _ = sides[0][number]
+        assert apart(exact, several) < 1e-6
+        assert apart(exact, several) < apart(exact, one) < 1e-3
 
 
 @pytest.mark.slow
