@@ -69,7 +69,9 @@ def moments(ranks: Ranks, x: Tensor) -> Moments:
     """Those of all ranks' values, without a graph: each rank's own are merged (Chan, Golub and LeVeque 1979)."""
     with torch.no_grad():
         own = x.to(torch.promote_types(x.dtype, torch.float32))
-        variance, mean = torch.var_mean(own, others(x), correction=0)
+        # Two passes: on a CPU var_mean takes ten times as long.
+        mean = own.mean(others(x))
+        variance = (own - mean.view(1, -1, *[1] * (x.dim() - 2))).square_().mean(others(x))
         count = torch.full_like(mean[:1], x.numel() // x.shape[1])
         said = ranks.stacked(torch.cat([count, mean, variance]))
         all_counts, means, variances = torch.split(said, [1, len(mean), len(mean)], dim=1)
