@@ -30,6 +30,9 @@ OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
 """What no configuration has: a name, a configuration and the changes."""
 
 
+AMPLIFIED = {"dfr": 1e-7, "cdep, softmax": 1e-8}
+"""In one process, too, initial weights that differ by 1e-15 end 3e-9 and 5e-11 apart."""
+
 REST = (*(name for name in NAMES if name not in CORE), *OPTIONS)
 
 
@@ -85,4 +88,4 @@ def test_in_single_precision_they_are_nearer_to_the_exact_weights_than_one_proce
 def test_every_other_method_and_option_ends_in_the_weights_of_one(
     rest: dict[str, tuple[Side, list[Side]]], name: str
 ) -> None:
-    check(rest[name], 1e-10)
+    check(rest[name], AMPLIFIED.get(name, 1e-10))
