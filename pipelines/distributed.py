@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from benchmark import made, paths, skipped
+from benchmark import making, paths, skipped
 from benchmark.cell import Cell
 from benchmark.data.pack import read_attributes
 from benchmark.distributed.group import Group, accelerator_of
@@ -19,7 +19,7 @@ from pipelines import program
 from pipelines.train import jobs_of
 
 
-class Watch(made.Watch):
+class Watch(making.Watch):
     """A display that notes how many processes each training has."""
 
     def __init__(self, processes: int, *arguments: Any) -> None:
@@ -46,7 +46,7 @@ def distributed(arguments: argparse.Namespace) -> None:
         return
     if group.node == 0:
         for job in jobs:
-            made.adopt(job)
+            making.adopt(job)
     train_seeds(jobs, Watch(group.size, cell.key, jobs, 1), group)
     if group.node == 0:
         print(f"{cell.key}: trained by {group.size} processes; now run: python -m pipelines.train {cell.key}")
