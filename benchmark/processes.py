@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from benchmark.data.threads import in_threads
 from benchmark.errors import BenchmarkError
+from benchmark.program import die_with_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -39,7 +40,8 @@ def in_processes(work: Callable[[Item], Result], items: Iterable[Item]) -> list[
         return in_threads(work, things)
     _work = work, things
     try:
-        with ProcessPoolExecutor(processes, multiprocessing.get_context("fork")) as pool:
+        fork = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(processes, fork, initializer=die_with_parent) as pool:
             return list(pool.map(_one, range(len(things))))
     except BrokenProcessPool as error:
         do = "Look at the memory that is free, and run it again."

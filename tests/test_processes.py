@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
+import psutil
 import pytest
 
 from benchmark.errors import BenchmarkError
@@ -41,3 +46,25 @@ def test_an_error_comes_through_whole() -> None:
 def test_a_killed_process_is_an_error() -> None:
     with pytest.raises(BenchmarkError, match="was killed"):
         in_processes(lambda _: os.kill(os.getpid(), signal.SIGKILL), range(2))
+
+
+@several
+def test_processes_end_with_the_one_that_forked_them(tmp_path: Path) -> None:
+    program = (
+        "import os, pathlib, sys, time\n"
+        "from benchmark.processes import in_processes\n"
+        "def wait(n):\n"
+        "    pathlib.Path(sys.argv[1], str(os.getpid())).touch()\n"
+        "    time.sleep(60)\n"
+        "in_processes(wait, range(2))\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)])
+    deadline = time.monotonic() + 30
+    while len(found := [int(path.name) for path in tmp_path.iterdir()]) < 2:
+        assert time.monotonic() < deadline and parent.poll() is None
+        time.sleep(0.05)
+    parent.kill()
+    parent.wait()
+    while any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in found):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -21,6 +21,7 @@ from benchmark.data.pack import read_attributes, read_columns
 from benchmark.errors import BenchmarkError
 from benchmark.metrics.groups import chosen_group
 from benchmark.predictions import Predictions
+from benchmark.program import die_with_parent
 from benchmark.registry import EXPLAINERS, METHODS
 from benchmark.scoring.gallery import gallery_of
 from benchmark.scoring.merged import merge
@@ -132,7 +133,8 @@ def answered(work: Work, workers: int) -> Iterator[tuple[Part, Answer]]:
     global _work
     _work = work
     try:
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
+        fork = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(workers, fork, initializer=die_with_parent) as pool:
             yield from zip(parts, pool.map(_answer, parts), strict=True)
     except BrokenProcessPool as error:
         raise BenchmarkError(
