@@ -13,7 +13,6 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -55,11 +54,8 @@ def small(pack: Path, target: Path, images: int) -> None:
 def older(revision: str, target: Path) -> str:
     """Puts the tree of a commit into a folder; returns the commit's name."""
     commit = _git("rev-parse", "--verify", f"{revision}^{{commit}}")
-    with tempfile.TemporaryFile() as stream:
-        subprocess.run(["git", "archive", "--format=tar", commit], cwd=ROOT, stdout=stream, check=True)
-        stream.seek(0)
-        with tarfile.open(fileobj=stream) as archive:
-            archive.extractall(target, filter="data")
+    _git("clone", "--quiet", "--shared", "--no-checkout", str(ROOT), str(target))
+    _git("-C", str(target), "checkout", "--quiet", "--detach", commit)
     return commit
 
 

@@ -55,9 +55,7 @@ def train(arguments: argparse.Namespace) -> None:
     for job in jobs:
         making.adopt(job)
     train_seeds(jobs, making.Watch(cell.key, jobs, arguments.workers), arguments.workers)
-    write_json(
-        suite.made(cell), making.entries(jobs)
-    )  # before the run, which a launch takes over as it is
+    write_json(suite.made(cell), making.entries(jobs))  # before the run, which a launch takes over as it is
     with atomic_path(suite.run(cell)) as folder:
         folder.mkdir()
         for job in jobs:

@@ -29,11 +29,15 @@ class UnknownOperation(BenchmarkError):
     """An explainer does not know an operation of a model: there is no heatmap."""
 
 
+class NotFinite(BenchmarkError):
+    """A weight of a trained model is NaN or infinite."""
+
+
 def load_model(folder: Path, method_name: str, options: dict[str, Any]) -> nn.Module:
     """The deployable module of a finished seed, in evaluation mode.
 
     Raises:
-        BenchmarkError: If its files are missing, damaged, of another network, or a weight is not finite.
+        BenchmarkError: If its files are missing, damaged or of another network; :class:`NotFinite` for a weight.
     """
     method = make_method(method_name, options)
     with told(folder):
@@ -41,7 +45,7 @@ def load_model(folder: Path, method_name: str, options: dict[str, Any]) -> nn.Mo
         weights = load_file(folder / WEIGHTS)
         network.load_state_dict(weights)
     if bad := [name for name, value in weights.items() if not value.isfinite().all()]:
-        raise BenchmarkError(f"weight {bad[0]!r} in {folder} is not finite", do="Look for a training that diverged.")
+        raise NotFinite(f"weight {bad[0]!r} in {folder} is not finite", do="Look for a training that diverged.")
     return method.deploy(network).eval()
 
 

@@ -19,7 +19,7 @@ from benchmark.data.pack import groups, read_attributes
 from benchmark.errors import BenchmarkError
 from benchmark.files import read_json, sha256_file, write_json
 from benchmark.registry import METHODS
-from benchmark.scoring.models import load_model
+from benchmark.scoring.models import NotFinite, load_model
 from benchmark.training.data import BALANCED, Tensors, all_logits, load_tensors
 from benchmark.training.job import Job
 from benchmark.training.pool import train_seeds
@@ -169,13 +169,16 @@ def scored(trial: Trial, needs: Needs, sets: dict[str, Tensors]) -> Scored:
     """The scores of one trial; NaN with a reason where its training failed or its logits are not finite."""
     images, error = len(sets[VAL]), trial.error
     if not error:
-        model = load_model(trial.job.folder, trial.job.method, trial.job.options)
-        results = {name: accuracy_and_loss(model, tensors, needs) for name, tensors in sets.items()}
+        try:
+            model = load_model(trial.job.folder, trial.job.method, trial.job.options)
+            results = {name: accuracy_and_loss(model, tensors, needs) for name, tensors in sets.items()}
+        except NotFinite:
+            results = {name: (math.nan, math.nan) for name in sets}
         accuracy, loss = results[VAL]
         balanced, _ = results[BALANCED]
         if all(math.isfinite(value) for pair in results.values() for value in pair):
             return Scored(trial.number, trial.strength, accuracy, loss, balanced, images)
-        error = "the logits of the trained model are not finite"
+        error = "weights or logits of the trained model are not finite"
     return Scored(trial.number, trial.strength, math.nan, math.nan, math.nan, images, error)
 
 
