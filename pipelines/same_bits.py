@@ -1,6 +1,6 @@
 """Shows that the present code gives the same bits as that of an older commit, so that nothing is trained again.
 
-Both train every configuration for a few epochs on a part of a biased pack, and score some of these models by all
+Both train every method for a few epochs on a part of a biased pack, and score some of these models by all
 explainers, in turn on this machine. Where weights, logs, predictions and scores are equal byte by byte, the pair of
 hashes goes into results/same_bits.csv, and `dvc repro` finds nothing stale. Where they are not, it is said, and what is
 stale stays so. Takes about ten minutes on two cores.
@@ -33,6 +33,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PROBE = ROOT / "pipelines" / "same_bits_probe.py"
 PACK = Path("data/biased/mnist5k-corner/pack.h5")
 CONFIGURATIONS = ("pipelines/configs/methods/*.yaml", "pipelines/*/methods/*.yaml")
+SHARED = "pipelines/configs/methods/*.yaml"
+"""One configuration of every method and more; suites have others, of larger networks, too."""
 SCORED = ("erm", "isnet_path", "vit", "unet_classifier")
 """A plain network, one that is trained through its heatmaps, one of attention, one that sees masks at test."""
 
@@ -131,7 +133,9 @@ def show(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = program.parser(__doc__)
     parser.add_argument("revision", help="the commit that the results were made with")
-    parser.add_argument("--only", default="*.yaml", help="files of configurations, by a pattern")
+    parser.add_argument(
+        "--only", default=SHARED, help="files of configurations, by a pattern (%(default)s; *.yaml: all)"
+    )
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--images", type=int, default=512, help="of every group of the pack")
     parser.add_argument("--most", type=int, help="configurations at most")

@@ -173,7 +173,7 @@ def scored(trial: Trial, needs: Needs, sets: dict[str, Tensors]) -> Scored:
             model = load_model(trial.job.folder, trial.job.method, trial.job.options)
             results = {name: accuracy_and_loss(model, tensors, needs) for name, tensors in sets.items()}
         except NotFinite:
-            results = {name: (math.nan, math.nan) for name in sets}
+            results = dict.fromkeys(sets, (math.nan, math.nan))
         accuracy, loss = results[VAL]
         balanced, _ = results[BALANCED]
         if all(math.isfinite(value) for pair in results.values() for value in pair):
