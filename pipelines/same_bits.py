@@ -133,9 +133,7 @@ def show(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = program.parser(__doc__)
     parser.add_argument("revision", help="the commit that the results were made with")
-    parser.add_argument(
-        "--only", default=SHARED, help="files of configurations, by a pattern (%(default)s; *.yaml: all)"
-    )
+    parser.add_argument("--only", default=SHARED, help="files of configurations (%(default)s; *.yaml: all)")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--images", type=int, default=512, help="of every group of the pack")
     parser.add_argument("--most", type=int, help="configurations at most")
