@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
         from benchmark.launch.graph import Graph
         from benchmark.launch.plan import make_plan
 
-        print(describe(make_plan(Graph(suite), options.only), suite, cpus))
+        print(describe(make_plan(Graph(suite), options.only), suite, cpus, gpus))
     elif code := launch(suite, options.only, make_engine, cpus, gpus):
         raise SystemExit(code)
 

@@ -84,6 +84,18 @@ class Graph:
             self.known[stage] = bool(stage.changed_stage() or self.why(stage.deps) or self.why(stage.outs))
         return self.known[stage]
 
+    def expects_new(self, stage: Stage) -> bool:
+        """Whether a stale stage may have other outputs than recorded: nothing is, or what makes them has changed.
+
+        Otherwise outputs that differ were changed by somebody, and must not be taken for what the stage made.
+        """
+        recorded = any(out.hash_info for out in stage.outs)
+        return not recorded or bool(stage.changed_stage() or self.why(stage.deps))
+
+    def damaged(self, stage: Stage) -> bool:
+        """Whether an output that was recorded is not as recorded."""
+        return bool(self.why(out for out in stage.outs if out.hash_info))
+
     def why(self, entries: Iterable[Any]) -> str:
         """The first of these dependencies or outputs that is not as recorded; empty if all are."""
         for entry in entries:

@@ -6,12 +6,13 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from benchmark.launch import child
 from benchmark.launch.graph import Graph
-from benchmark.launch.only_one import only_one
-from benchmark.launch.plan import Plan, make_plan
+from benchmark.launch.only_one import only_one, refuse_beside_dvc
+from benchmark.launch.plan import STEPS, Plan, make_plan, stage_of
 from benchmark.launch.record import Record, estimates, folder_of
 from benchmark.launch.run import Run
 from benchmark.launch.screen import Screen
@@ -44,9 +45,9 @@ class Stop:
                 signal.signal(number, handler)
 
 
-def describe(plan: Plan, suite: SuitePaths, cpus: int) -> str:
+def describe(plan: Plan, suite: SuitePaths, cpus: int, gpus: int) -> str:
     """What a launch would do, a line a cell."""
-    seconds = estimates(suite, [todo.cell for todo in plan.todo], cpus)
+    seconds = estimates(suite, [todo.cell for todo in plan.todo], cpus, gpus)
     lines = [f"first: {address}" for address in plan.first]
     for todo in plan.todo:
         known = [seconds[todo.cell, step] for step in todo.steps if (todo.cell, step) in seconds]
@@ -74,7 +75,8 @@ def launch(
         0 when all is fresh, 1 when a cell failed or was refused, 128 and the signal when one stopped it.
 
     Raises:
-        BenchmarkError: If another launch runs, the suite or an option is bad, or no machine has what a cell asks for.
+        BenchmarkError: If another launch or `dvc repro` of its cells runs, the suite or an option is bad, or no machine
+            has what a cell asks for.
     """
     screen, stop = screen or Screen(), Stop()
     with only_one(suite.name):
@@ -83,6 +85,8 @@ def launch(
         if not plan.todo:
             screen.say(f"all {plan.fresh} cells of suite {suite.name} are fresh: nothing to do")
             return 0
+        stages = [stage_of(graph, step, todo.cell) for todo in plan.todo for step in STEPS]
+        refuse_beside_dvc(Path(graph.repo.tmp_dir), {out.fs_path for stage in stages for out in stage.outs})
         engine = make_engine()
         try:
             with stop.heard(), screen:

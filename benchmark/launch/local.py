@@ -61,7 +61,7 @@ class Local:
         slots: One for each cell that may run at once.
     """
 
-    name = "local"
+    name, look_s = "local", 0.1
 
     def __init__(self, slots: Sequence[Slot]) -> None:
         self.free = list(slots)

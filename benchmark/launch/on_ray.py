@@ -9,12 +9,13 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmark.errors import BenchmarkError
+from benchmark.launch.on_node import outcome_of, there
 from benchmark.launch.remote import leave_marker, place_of
 from benchmark.launch.work import Outcome, Work
 from benchmark.paths import RUNS
@@ -49,7 +50,7 @@ class OnRay:
             asks for.
     """
 
-    name = "ray"
+    name, look_s = "ray", 0.1
 
     def __init__(self, address: str | None, jobs: int | None, cpus: int, gpus: int) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -135,7 +136,7 @@ class OnRay:
             self.cancel([handle])
             return Outcome(1, seconds, "", reason=f"no node that is left has {needs(self.cpus, self.gpus)}")
         try:
-            return Outcome(**self.ray.get(handle.reference))
+            return outcome_of(self.ray.get(handle.reference), seconds)
         except errors.LocalRayletDiedError as error:  # nothing can be asked of the cluster any more
             raise BenchmarkError("Ray's process on this machine has ended", do="Start it and launch again.") from error
         except errors.RayTaskError as error:
@@ -156,34 +157,6 @@ class OnRay:
 
     def close(self) -> None:
         self.ray.shutdown()
-
-
-def there(name: str) -> Callable[..., Any]:
-    """A function of :mod:`benchmark.launch.remote` as a node calls it: from this folder, with plain values."""
-
-    def call(root: str, marker: str, told: dict[str, Any] | None = None) -> Any:
-        import sys
-        from dataclasses import asdict
-        from pathlib import Path
-
-        if sys.path[0] != root:
-            sys.path.insert(0, root)
-        try:
-            from benchmark.launch import remote
-            from benchmark.launch.work import Work
-        except ImportError as error:
-            return f"a node cannot load the project from {root}: {error}"
-        if name == "sees" or told is None:
-            return remote.sees(root, marker)
-        import ray
-
-        work = Work(**{**told, "log": Path(told["log"])})
-        gpu = ",".join(map(str, ray.get_gpu_ids()))
-        address = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
-        node = f"{address} {ray.get_runtime_context().get_node_id()[:6]}"
-        return asdict(remote.run(work, root, marker, gpu, node))
-
-    return call
 
 
 def answers(address: str) -> None:

@@ -1,12 +1,14 @@
-"""One launch of a project at a time: two would train the same cells."""
+"""One launch of a project at a time, and none beside a `dvc repro` of its cells: two would train the same ones."""
 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from benchmark.errors import BenchmarkError
 from benchmark.paths import RUNS
@@ -34,3 +36,34 @@ def only_one(suite: str) -> Iterator[None]:
         stream.write(f"suite {suite}, process {os.getpid()} of {socket.gethostname()}\n")
         stream.flush()
         yield
+
+
+def refuse_beside_dvc(folder: Path, outs: Collection[str]) -> None:
+    """Refuses where a DVC command makes one of these outputs now.
+
+    Args:
+        folder: Of DVC's temporary files; ``rwlock`` there names what each command reads and writes while it runs.
+        outs: Outputs, as absolute paths.
+
+    Raises:
+        BenchmarkError: Naming the command.
+    """
+    try:
+        written = json.loads((folder / "rwlock").read_text(encoding="utf-8")).get("write", {})
+    except (FileNotFoundError, json.JSONDecodeError):  # the second: DVC is at it, or will say it is bad
+        return
+    for path, by in written.items():
+        if path in outs and _runs(int(by["pid"])):
+            told, do = f"process {by['pid']}: {by['cmd']}", "Wait until it ends, or stop it with Ctrl-C."
+            raise BenchmarkError(f"a DVC command makes {path}, which this launch would make", got=told, do=do)
+
+
+def _runs(pid: int) -> bool:
+    """A killed command leaves its name in the file."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -22,12 +22,15 @@ class Todo:
         cell: Which.
         steps: What has to run, in this order.
         trained: A training that an earlier launch finished and could not record.
+        remove: The training's outputs differ from the recorded ones, so no seed of them is taken over: as `dvc repro`
+            does it, they go before it starts.
         waits_for: Stages before it that are stale.
     """
 
     cell: Cell
     steps: list[str]
     trained: bool = False
+    remove: bool = False
     waits_for: list[str] = field(default_factory=list)
 
 
@@ -83,8 +86,11 @@ def make_plan(graph: Graph, only: str = "*") -> Plan:
         }
         if not steps and not before:
             continue
-        trained = "train" in steps and not before and not foreign_run(cell, graph.suite)
-        todo.append(Todo(cell, [step for step in steps if not (step == "train" and trained)], trained, list(before)))
+        train = stage_of(graph, "train", cell)
+        may_be = "train" in steps and not before and graph.expects_new(train)
+        trained = may_be and not foreign_run(cell, graph.suite)
+        left = [step for step in steps if not (step == "train" and trained)]
+        todo.append(Todo(cell, left, trained, "train" in left and graph.damaged(train), list(before)))
         first |= before
     parents = {
         parent.addressing

@@ -15,7 +15,7 @@ from benchmark.launch.graph import inputs as inputs_of
 from benchmark.launch.work import Outcome, Work
 from benchmark.paths import RUNS, SuitePaths
 
-TIMES = ("stage", "method", "step", "engine", "where", "cpus", "gpus", "seconds", "code", "ended")
+TIMES = ("stage", "method", "step", "engine", "where", "cpus", "gpus", "seconds", "code", "ended", "whole")
 PATIENCE_S = 60.0
 """How long a commit waits for another DVC command to end."""
 
@@ -101,8 +101,10 @@ class Record:
                 return ""
 
 
-def note_time(suite: SuitePaths, cell: Cell, step: str, engine: str, work: Work, outcome: Outcome) -> None:
-    """Adds a row to the table of times."""
+def note_time(
+    suite: SuitePaths, cell: Cell, step: str, engine: str, work: Work, outcome: Outcome, whole: bool = True
+) -> None:
+    """Adds a row to the table of times; not ``whole`` is a training that was resumed: it says nothing of the next."""
     path = folder_of(suite) / "times.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     new = not path.is_file()
@@ -112,16 +114,18 @@ def note_time(suite: SuitePaths, cell: Cell, step: str, engine: str, work: Work,
             writer.writerow(TIMES)
         ended = time.strftime("%Y-%m-%dT%H:%M:%S")
         told = (engine, outcome.where, work.cpus, work.gpus, round(outcome.seconds, 2), outcome.code, ended)
-        writer.writerow([work.name, cell.method, step, *told])
+        writer.writerow([work.name, cell.method, step, *told, int(whole)])
 
 
-def estimates(suite: SuitePaths, cells: Iterable[Cell], cpus: int = 1) -> dict[tuple[Cell, str], float]:
+def estimates(suite: SuitePaths, cells: Iterable[Cell], cpus: int = 1, gpus: int = 0) -> dict[tuple[Cell, str], float]:
     """Seconds that a step of a cell should take: its own last time, else the middle of its method's; else of one seed.
 
-    The last is ``train_seconds`` of the suite's costs.csv times the seeds, ``cpus`` of them at once.
+    Times count that were taken with as many cores and GPUs, from the first epoch on. The last is ``train_seconds`` of
+    the suite's costs.csv times the seeds, ``cpus`` of them at once.
     """
     times, costs = folder_of(suite) / "times.csv", suite.results / "costs.csv"
-    rows = [row for row in _rows(times) if row["code"] == "0"]
+    wanted = {"code": "0", "cpus": str(cpus), "gpus": str(gpus), "whole": "1"}
+    rows = [row for row in _rows(times) if wanted.items() <= row.items()]
     trained = {row["method"]: float(row["train_seconds"]) for row in _rows(costs) if row.get("train_seconds")}
     waves, found = -(-len(suite.suite().seeds) // cpus), {}
     for cell in cells:

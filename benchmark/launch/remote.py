@@ -43,7 +43,9 @@ def place_of(work: Work) -> Path:
     return work.log.with_suffix(".where")
 
 
-def run(work: Work, root: str, marker: str, gpu: str | None = None, name: str = "") -> Outcome:
+def run(
+    work: Work, root: str, marker: str, gpu: str | None = None, name: str = "", heed_sigterm: bool = True
+) -> Outcome:
     """Runs a command to its end, and ends it where this process is asked to end.
 
     Args:
@@ -52,13 +54,15 @@ def run(work: Work, root: str, marker: str, gpu: str | None = None, name: str = 
         marker: What :func:`leave_marker` returned.
         gpu: What ``CUDA_VISIBLE_DEVICES`` is set to; ``None`` leaves what the scheduler set.
         name: Of the machine; by default its host name.
+        heed_sigterm: Whether SIGTERM ends the command; not in a job of SLURM, where submitit has its own handler, which
+            waits for the signal that tells it to queue the job again.
     """
     if why := sees(root, marker):
         return Outcome(1, 0.0, socket.gethostname(), lost=True, reason=why)
     os.chdir(root)
     if root not in sys.path:
         sys.path.insert(0, root)
-    if threading.current_thread() is threading.main_thread():
+    if heed_sigterm and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
     since = time.monotonic()
     with taken(work.cpus) as cores:

@@ -13,18 +13,18 @@ from benchmark.launch.graph import Stage, command, inputs
 from benchmark.launch.plan import Plan, Todo, stage_of
 from benchmark.launch.record import Record, estimates, folder_of, note_time
 from benchmark.launch.screen import Row, Screen, State
-from benchmark.launch.watch import Watch
+from benchmark.launch.watch import Watch, left_of_all
 from benchmark.launch.work import Engine, Outcome, Work
 from benchmark.training.progress import clock
 
-LOOK_S, COMMIT_S = 0.1, 60.0
+COMMIT_S = 60.0
 TRIES = 3
 """How often a command is started whose machine goes each time."""
 
 
 @dataclass
 class Out:
-    """A command that an engine has."""
+    """A command that an engine has; ``since`` it has a place, for a queue says nothing of its pace."""
 
     todo: Todo
     step: str
@@ -32,7 +32,7 @@ class Out:
     inputs: tuple[tuple[str, str], ...]
     work: Work
     watch: Watch
-    since: float
+    since: float | None = None
     handle: Any = None
 
 
@@ -61,8 +61,9 @@ class Run:
     ) -> None:
         self.record, self.engine, self.screen, self.stopped = record, engine, screen, stopped
         self.cpus, self.gpus, self.suite = cpus, gpus, record.graph.suite
-        self.estimates = estimates(self.suite, [todo.cell for todo in plan.todo], cpus)
-        self.failed = {t.cell: f"{t.waits_for[0]}, which it needs, is stale" for t in plan.todo if t.waits_for}
+        self.estimates = estimates(self.suite, [todo.cell for todo in plan.todo], cpus, gpus)
+        late = [todo for todo in plan.todo if todo.waits_for and not stopped()]  # stopped before them: left, not failed
+        self.failed = {todo.cell: f"{todo.waits_for[0]}, which it needs, is stale" for todo in late}
         ready = [todo for todo in plan.todo if not todo.waits_for]
         self.waiting = sorted(ready, key=lambda todo: -(self.left_of(todo) or 0))  # the longest first
         self.running: list[Out] = []
@@ -85,11 +86,13 @@ class Run:
                 if time.monotonic() - self.committed_at > COMMIT_S:
                     self._commit()
                 self.screen.show(self.state())
-                time.sleep(LOOK_S)
+                time.sleep(self.engine.look_s)
         finally:
-            self.engine.cancel([out.handle for out in self.running])
-            self.running = []
-            self._commit()
+            try:
+                self.engine.cancel([out.handle for out in self.running])
+            finally:
+                self.running = []
+                self._commit()
 
     def _trained_before(self, todo: Todo) -> None:
         """A finished training that no launch recorded."""
@@ -108,9 +111,13 @@ class Run:
     def _prepare(self, todo: Todo) -> Out:
         step, cell = todo.steps[0], todo.cell
         stage = stage_of(self.record.graph, step, cell)
+        if step == "train" and todo.remove:
+            for out in stage.outs:
+                out.remove()
+            todo.remove = False
         log = folder_of(self.suite) / "logs" / f"{step}-{cell.key}.log"
         work = Work(f"{step}@{cell.key}", command(stage), log, self.cpus, self.gpus)
-        return Out(todo, step, stage, inputs(stage), work, Watch(log, self._seeds(todo)), time.monotonic())
+        return Out(todo, step, stage, inputs(stage), work, Watch(log, self._seeds(todo)))
 
     def _seeds(self, todo: Todo) -> list[int]:
         """Seeds that the next step has to train: an earlier launch may have finished some."""
@@ -121,12 +128,16 @@ class Run:
     def _look(self) -> None:
         for out in list(self.running):
             out.watch.look()
+            if out.since is None and self.engine.where(out.handle):
+                out.since = time.monotonic()
             if (outcome := self.engine.poll(out.handle)) is not None:
                 self.running.remove(out)
                 self._ended(out, outcome)
 
     def _ended(self, out: Out, outcome: Outcome) -> None:
-        note_time(self.suite, out.todo.cell, out.step, self.engine.name, out.work, outcome)
+        out.watch.look()
+        whole = out.step != "train" or out.watch.whole(self.suite.suite().seeds)
+        note_time(self.suite, out.todo.cell, out.step, self.engine.name, out.work, outcome, whole)
         key, cell = (out.todo.cell, out.step), out.todo.cell
         if outcome.code == 0:
             self.record.add(cell, out.step, out.stage, out.inputs)
@@ -164,9 +175,10 @@ class Run:
 
     def state(self) -> State:
         """Where the launch stands."""
-        rows, total, known = [], 0.0, False
+        rows, chains = list[Row](), list[float | None]()
         for out in self.running:
-            elapsed, guess = time.monotonic() - out.since, self.estimates.get((out.todo.cell, out.step))
+            elapsed = 0.0 if out.since is None else time.monotonic() - out.since
+            guess = self.estimates.get((out.todo.cell, out.step))
             left = out.watch.left(elapsed)
             if left is None and guess is not None:
                 left = max(0.0, guess - elapsed)
@@ -174,10 +186,7 @@ class Run:
                 Row(out.todo.cell.key, out.step, self.engine.where(out.handle), out.watch.progress, elapsed, left)
             )
             later = [self.estimates.get((out.todo.cell, step), 0.0) for step in out.todo.steps[1:]]
-            total, known = total + (left or 0) + sum(later), known or left is not None
-        for todo in self.waiting:
-            left = self.left_of(todo)
-            total, known = total + (left or 0), known or left is not None
-        left = total / max(1, self.engine.slots) if known else None
+            chains.append(None if left is None else left + sum(later))
+        chains += [self.left_of(todo) for todo in self.waiting]
         failed = {cell.key: why for cell, why in self.failed.items()}
-        return State(rows, failed, len(self.done), len(self.waiting), left)
+        return State(rows, failed, len(self.done), len(self.waiting), left_of_all(chains, self.engine.slots))

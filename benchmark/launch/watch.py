@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 EPOCH = re.compile(r"seed (\d+) epoch (\d+)/(\d+)")
 TAIL_BYTES = 65536
+
+
+def left_of_all(cells: Sequence[float | None], slots: int) -> float | None:
+    """Seconds until all cells are done: max(longest, Σ / cells at once).
+
+    Args:
+        cells: Seconds that each cell needs, those that wait too; ``None`` where nothing tells.
+        slots: How many may run at once; more than there are cells help nothing.
+    """
+    known = [seconds for seconds in cells if seconds is not None]
+    return max(*known, sum(known) / max(1, min(slots, len(cells)))) if known else None
 
 
 class Watch:
@@ -49,8 +60,12 @@ class Watch:
         total = self.epochs * max(len(self.seeds), len(self.done))
         return f"{sum(self.done.values())}/{total}" if self.done else ""
 
+    def whole(self, seeds: Iterable[int]) -> bool:
+        """Whether all these seeds were trained from their first epoch on, none resumed or taken over."""
+        return self.first == dict.fromkeys(seeds, 0)
+
     def left(self, elapsed: float) -> float | None:
-        """Seconds to the end at the pace so far; ``None`` before the first epoch.
+        """Seconds to the end at the pace so far, ``elapsed`` since it runs; ``None`` before the first epoch.
 
         A training that was resumed begins at a later epoch: only what was done since counts for the pace.
         """

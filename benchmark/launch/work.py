@@ -53,6 +53,8 @@ class Engine(Protocol):
     """
 
     name: str
+    look_s: float
+    """Seconds between two looks at what runs."""
 
     @property
     def slots(self) -> int:

@@ -1,6 +1,8 @@
 """`python -m benchmark launch` on this machine: what runs, what is recorded, and what a stop leaves."""
 
 import csv
+import subprocess
+import sys
 
 import pytest
 import toy_suite as toy
@@ -70,6 +72,21 @@ def test_a_stop_ends_every_process_takes_nothing_half_made_and_the_next_launch_g
         assert toy.epochs_of(project, method) == [EPOCH] * 4
         log = (project / f"runs/.work/launch/toy/logs/train-toy-none-{method}.log").read_text()
         assert [log.count(f"epoch {k}/4") for k in range(1, 5)] == [1] * 4
+    with (project / "runs/.work/launch/toy/times.csv").open(newline="") as stream:
+        trained = {row["stage"]: row["whole"] for row in csv.DictReader(stream) if row["step"] == "train"}
+    assert trained == {"train@toy-none-a": "0", "train@toy-none-b": "0", "train@toy-none-c": "1"}
+
+
+def test_a_stop_while_the_stages_before_the_cells_run_fails_no_cell(project):
+    (project / "toy/inject.py").write_text((project / "toy/inject.py").read_text() + "import time; time.sleep(60)\n")
+    (project / "toy/images.txt").write_text("second")
+    process = toy.start(project, "--gpus", "0")
+    log = project / "runs/.work/launch/toy/logs/first.log"
+    toy.wait_for(lambda: log.is_file() and "inject" in log.read_text())
+    process.terminate()
+    told, _ = process.communicate(timeout=60)
+    assert process.returncode == 143, told
+    assert "0 cells done, 0 were fresh, 0 failed, 4 left" in told
 
 
 def test_a_second_launch_is_refused_while_the_first_runs(project):
@@ -81,6 +98,20 @@ def test_a_second_launch_is_refused_while_the_first_runs(project):
     assert str(first.pid) in told
     first.terminate()
     first.communicate(timeout=60)
+
+
+def test_a_launch_is_refused_while_dvc_makes_one_of_its_cells(project):
+    (project / "toy/seconds").write_text("30")
+    command = [sys.executable, "-m", "dvc", "repro", "-q", "pipelines/toy/dvc.yaml:train@toy-none-a"]
+    repro = subprocess.Popen(command, cwd=project, env=toy.ENVIRONMENT)
+    toy.wait_for(lambda: (project / "runs/.work/toy/toy-none-a/epochs").is_file())
+    told = toy.launch(project, "--only", "*-[ab]", code=1)
+    assert told.startswith("error: a DVC command makes ") and f"got 'process {repro.pid}: " in told
+    repro.kill()
+    repro.wait()
+    toy.wait_for(lambda: not toy.working_in(project), seconds=10)
+    (project / "toy/seconds").write_text("0.1")
+    assert "1 cells done, 0 were fresh, 0 failed" in toy.launch(project, "--only", "*-a")
 
 
 def test_a_run_whose_settings_changed_meanwhile_is_refused_and_made_again(project):
@@ -109,6 +140,17 @@ def test_a_finished_training_that_was_not_recorded_is_not_trained_again(project)
     assert "toy-none-a: trained before, not again" in told
     assert (project / "runs/toy/toy-none-a/seed-0/run.json").stat().st_mtime_ns == made
     assert "toy-none-a" not in toy.stale(project)
+
+
+def test_a_recorded_run_that_was_overwritten_is_trained_again(project):
+    toy.launch(project, "--gpus", "0", "--only", "*-[ab]")
+    lock = (project / "pipelines/toy/dvc.lock").read_text()
+    (project / "runs/toy/toy-none-a/seed-0/epochs").write_text("damaged")
+    told = toy.launch(project, "--gpus", "0", "--only", "*-[ab]")
+    assert "trained before" not in told and "done train@toy-none-a" in told
+    assert "1 cells done, 1 were fresh, 0 failed" in told
+    assert toy.epochs_of(project, "a") == [EPOCH] * 4
+    assert (project / "pipelines/toy/dvc.lock").read_text() == lock
 
 
 @pytest.mark.parametrize(

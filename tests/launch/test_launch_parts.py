@@ -17,13 +17,21 @@ from benchmark.launch.gpus import visible_gpus
 from benchmark.launch.local import Local, make_slots
 from benchmark.launch.remote import leave_marker, sees
 from benchmark.launch.screen import Row, Screen, State, table
-from benchmark.launch.watch import Watch
+from benchmark.launch.watch import Watch, left_of_all
 from benchmark.launch.work import Work
 
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("0,1,3", ["0", "1", "3"]), ("", []), ("2,-1,3", ["2"]), ("GPU-ab, GPU-cd", ["GPU-ab", "GPU-cd"])],
+    [
+        ("0,1,3", ["0", "1", "3"]),
+        ("", []),
+        ("2,-1,3", ["2"]),
+        ("NoDevFiles", []),
+        ("1,none,2", ["1"]),
+        ("GPU-ab, GPU-cd", ["GPU-ab", "GPU-cd"]),
+        ("MIG-ab,,MIG-cd", ["MIG-ab"]),
+    ],
 )
 def test_gpus_are_those_that_cuda_would_see(value, expected):
     assert visible_gpus({"CUDA_VISIBLE_DEVICES": value}) == expected
@@ -92,6 +100,22 @@ def test_the_reason_of_a_failure_is_the_error_that_was_told(tmp_path):
     with log.open("a") as stream:
         stream.write("error: no space left. Delete something.\nbye\n")
     assert watch.reason(1) == "no space left. Delete something."
+
+
+@pytest.mark.parametrize(
+    ("cells", "slots", "seconds"),
+    [
+        ([10.0, 10.0, 10.0, 10.0], 2, 20.0),
+        ([100.0, 10.0], 2, 100.0),
+        ([10.0, 10.0], 32, 10.0),
+        ([30.0, None, None], 3, 30.0),
+        ([30.0], 0, 30.0),
+        ([None], 1, None),
+        ([], 4, None),
+    ],
+)
+def test_the_time_left_is_that_of_the_longest_cell_or_of_all_shared_out(cells, slots, seconds):
+    assert left_of_all(cells, slots) == seconds
 
 
 def test_a_core_that_another_process_took_is_not_taken_again(monkeypatch, tmp_path):

@@ -13,6 +13,9 @@ pytest.importorskip("ray", reason='needs Ray: pip install "shortcut-bench[ray]"'
 
 import ray_cluster
 
+from benchmark.launch.on_node import outcome_of
+from benchmark.launch.work import Outcome
+
 
 @pytest.fixture(scope="module")
 def nodes():
@@ -69,3 +72,9 @@ def test_a_stop_ends_what_runs_on_the_nodes(project, nodes):
 def test_a_cluster_that_is_not_there_is_one_line(project):
     told = toy.launch(project, "--engine", "ray", "--address", f"127.0.0.1:{ray_cluster.free_port()}", code=1)
     assert "error: no Ray cluster answers; got '127.0.0.1:" in told and "Traceback" not in told
+
+
+def test_a_node_that_cannot_load_the_project_loses_the_cell_and_says_why():
+    why = "a node cannot load the project from /project: No module named 'benchmark'"
+    assert outcome_of(why, 2.0) == Outcome(1, 2.0, "", lost=True, reason=why)
+    assert outcome_of({"code": 0, "seconds": 1.5, "where": "node core 1"}, 2.0) == Outcome(0, 1.5, "node core 1")

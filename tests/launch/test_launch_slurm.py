@@ -1,11 +1,15 @@
 """The engine of SLURM, whose jobs run here as processes of this machine: submitit's own executor for that."""
 
+import pickle
 import shutil
 
 import pytest
 import toy_suite as toy
 
 pytest.importorskip("submitit", reason='needs submitit: pip install "shortcut-bench[slurm]"')
+
+from benchmark.launch import on_slurm
+from benchmark.launch.work import Outcome, Work
 
 HERE = ("--engine", "slurm", "--address", "local", "--jobs", "2")
 
@@ -41,6 +45,10 @@ def test_a_stop_ends_the_jobs(project):
             ["--address", "local", "--option", "colour=red"],
             "error: --option; got 'colour=red'; expected Unknown argument",
         ),
+        (
+            ["--address", "local", "--option", "time=04:00:00"],
+            "error: --option; got 'time=04:00:00'; expected minutes, as a whole number, such as time=240",
+        ),
     ],
 )
 def test_a_bad_option_is_one_line(project, arguments, expected):
@@ -52,3 +60,46 @@ def test_a_bad_option_is_one_line(project, arguments, expected):
 def test_without_slurm_it_says_so(project):
     told = toy.launch(project, "--engine", "slurm", code=1)
     assert told.startswith("error: there is no sbatch on this machine")
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """Stands in for SLURM's programs: one job, whose state is in a file."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    texts = {
+        "sbatch": "cp $1 sent; echo Submitted batch job 12",
+        "sacct": 'echo "JobID|State|NodeList"; echo "12|$(cat state)|node"',
+        "scancel": "echo $* >> cancelled",
+        "srun": "",
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_job_that_stays_preempted_is_cancelled_and_lost(programs, monkeypatch):
+    (programs / "state").write_text("PREEMPTED")
+    engine = on_slurm.OnSlurm(None, 1, 3, 0)
+    (handle,) = engine.submit([Work("w", ("true",), programs / "logs/w.log", 3)])
+    assert "srun" in (programs / "sent").read_text() and "--cpus-per-task 3" in (programs / "sent").read_text()
+    assert engine.poll(handle) is None
+    assert not (programs / "cancelled").exists()
+    monkeypatch.setattr(on_slurm, "STUCK_S", 0.0)
+    outcome = engine.poll(handle)
+    assert (outcome.lost, outcome.reason) == (True, "SLURM calls it PREEMPTED for 0 minutes")
+    assert (programs / "cancelled").read_text() == "12\n"
+
+
+def test_a_job_whose_command_slurm_ended_is_cancelled_and_lost(programs):
+    (programs / "state").write_text("RUNNING")
+    engine = on_slurm.OnSlurm(None, 1, 1, 0)
+    (handle,) = engine.submit([Work("w", ("true",), programs / "logs/w.log")])
+    assert engine.poll(handle) is None
+    told = ("success", {"code": -15, "seconds": 1.0, "where": "node core 1"})
+    handle.job.paths.result_pickle.write_bytes(pickle.dumps(told))
+    assert engine.poll(handle) == Outcome(-15, 1.0, "node core 1", lost=True, reason="SLURM ended it by SIGTERM")
+    assert (programs / "cancelled").read_text() == "12\n"
