@@ -56,3 +56,11 @@ def test_an_edit_that_moves_no_bit_leads_back_to_the_code_before(found) -> None:
     [row] = found["form"]
     assert (row["kind"], row["name"], row["shown_on"]) == ("training", "erm", "here")
     assert row["code"] == raw_code_hash("erm") != row["same_as"]
+
+
+def test_code_that_several_methods_share_needs_the_same_bits_of_all_of_them() -> None:
+    new = {"a": {"name": "one", "code": "new", "bits": "1"}, "b": {"name": "two", "code": "new", "bits": "2"}}
+    old = {key: {**each, "code": "old"} for key, each in new.items()}
+    [row] = rows("training", new, old, COMMON)
+    assert (row["name"], row["code"], row["same_as"]) == ("one two", "new", "old")
+    assert list(rows("training", new, {**old, "b": {**old["b"], "bits": "3"}}, COMMON)) == []
