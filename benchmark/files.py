@@ -77,30 +77,39 @@ def _sweep(folder: Path) -> None:
     _swept.add(folder)
     for left in [entry for entry in os.scandir(folder) if entry.name.startswith(".")]:
         known = HOLDER.fullmatch(left.name)
-        if not known or not left.is_dir(follow_symlinks=False) or left.stat().st_mode & 0o777 != 0o700:
-            continue
-        with suppress(OSError):  # somebody else is at it
-            lock = os.open(left.path, os.O_RDONLY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                found = [path.name for path in Path(left.path).iterdir()]
-                if all(name == known["name"] or re.fullmatch(r"old\d+", name) for name in found):
-                    shutil.rmtree(left.path)
-            finally:
-                os.close(lock)
+        with suppress(OSError):  # somebody else is at it, or it is gone
+            if known and left.is_dir(follow_symlinks=False) and left.stat().st_mode & 0o777 == 0o700:
+                _clear(Path(left.path), folder / known["name"])
+
+
+def _clear(holder: Path, target: Path) -> None:
+    """Removes a holder that nobody holds; a folder that its writer had only moved aside goes back to its place."""
+    lock = os.open(holder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        aside = {int(name[3:]): name for name in os.listdir(holder) if re.fullmatch(r"old\d+", name)}
+        if set(os.listdir(holder)) <= {target.name, *aside.values()}:
+            if aside and not target.exists():
+                (holder / aside[max(aside)]).replace(target)
+            shutil.rmtree(holder)
+    finally:
+        os.close(lock)
 
 
 def _put(fresh: Path, target: Path, holder: Path) -> None:
     """Renames; a folder that is in the way moves aside first, as often as another process puts one there."""
     for attempt in itertools.count():
+        aside = holder / f"old{attempt}"
         if fresh.is_dir():
             with suppress(FileNotFoundError):
-                target.replace(holder / f"old{attempt}")
+                target.replace(aside)
         try:
             fresh.replace(target)
             return
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                if aside.exists():
+                    aside.replace(target)
                 raise
 
 

@@ -1,13 +1,17 @@
 """What is left of processes that were killed as they wrote, and of two that write one name."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+from benchmark.files import atomic_path, write_text
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -88,3 +92,39 @@ def test_kill_9_at_fifty_moments_leaves_a_whole_folder_and_no_rubbish(tmp_path: 
     ended(writer(target, "last"))
     assert names(tmp_path) == ["cell"]
     assert (target / "b").read_text() == "last"
+
+
+def test_a_folder_that_a_killed_writer_had_moved_aside_comes_back(tmp_path: Path) -> None:
+    holder = tmp_path / ".result.abcdefgh"
+    for name in ("old0", "old1", "result"):
+        (holder / name).mkdir(parents=True)
+        (holder / name / "text").write_text(name)
+    holder.chmod(0o700)
+    write_text(tmp_path / "other", "sweeps")
+    assert (tmp_path / "result" / "text").read_text() == "old1"
+    assert not holder.exists()
+
+
+def test_a_rename_that_fails_leaves_the_old_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "result"
+    target.mkdir()
+    (target / "text").write_text("old")
+    rename = Path.replace
+
+    def failing(path: Path, to: Path) -> Path:
+        if path.name == "result" and to == target:
+            raise OSError(errno.EIO, "broken disk")
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "replace", failing)
+    with pytest.raises(OSError, match="broken disk"), atomic_path(target) as fresh:
+        fresh.mkdir()
+    assert (target / "text").read_text() == "old"
+
+
+def test_threads_that_write_into_one_new_folder_do_not_trip_over_each_other(tmp_path: Path) -> None:
+    def write(number: int) -> None:
+        write_text(tmp_path / f"{number % 40}" / f"{number}", "text")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(2000)))

@@ -1,6 +1,8 @@
 """`python -m benchmark launch` on this machine: what runs, what is recorded, and what a stop leaves."""
 
 import csv
+import os
+import signal
 import subprocess
 import sys
 
@@ -103,11 +105,11 @@ def test_a_second_launch_is_refused_while_the_first_runs(project):
 def test_a_launch_is_refused_while_dvc_makes_one_of_its_cells(project):
     (project / "toy/seconds").write_text("30")
     command = [sys.executable, "-m", "dvc", "repro", "-q", "pipelines/toy/dvc.yaml:train@toy-none-a"]
-    repro = subprocess.Popen(command, cwd=project, env=toy.ENVIRONMENT)
+    repro = subprocess.Popen(command, cwd=project, env=toy.ENVIRONMENT, start_new_session=True)
     toy.wait_for(lambda: (project / "runs/.work/toy/toy-none-a/epochs").is_file())
     told = toy.launch(project, "--only", "*-[ab]", code=1)
     assert told.startswith("error: a DVC command makes ") and f"got 'process {repro.pid}: " in told
-    repro.kill()
+    os.killpg(repro.pid, signal.SIGKILL)
     repro.wait()
     toy.wait_for(lambda: not toy.working_in(project), seconds=10)
     (project / "toy/seconds").write_text("0.1")
