@@ -87,8 +87,9 @@ def _clear(holder: Path, target: Path) -> None:
     lock = os.open(holder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        aside = {int(name[3:]): name for name in os.listdir(holder) if re.fullmatch(r"old\d+", name)}
-        if set(os.listdir(holder)) <= {target.name, *aside.values()}:
+        names = {path.name for path in holder.iterdir()}
+        aside = {int(name[3:]): name for name in names if re.fullmatch(r"old\d+", name)}
+        if names <= {target.name, *aside.values()}:
             if aside and not target.exists():
                 (holder / aside[max(aside)]).replace(target)
             shutil.rmtree(holder)
