@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
-from benchmark.data.threads import in_threads
 from benchmark.errors import BenchmarkError
 from benchmark.program import die_with_parent
 
@@ -24,28 +22,38 @@ _work: tuple[Callable[[Any], Any], Sequence[Any]] | None = None
 """What the processes find when they are forked."""
 
 
-def in_processes(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+def in_processes(
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    processes: int | None = None,
+    killed: str = "a process that computed tables was killed",
+) -> list[Result]:
     """What the work gives for every item, in their order; its first error is raised.
 
-    A process a core, where the system forks safely (Linux); threads elsewhere. Results must be picklable, the work and
-    the items need not be.
+    Args:
+        work: Found by the processes in memory; it need not be picklable, and the items need not either.
+        items: What is worked on.
+        processes: How many at once; by default one a core.
+        killed: What the error says of a process that was killed.
+
+    Returns:
+        Results, which must be picklable.
 
     Raises:
         BenchmarkError: If a process was killed from outside.
     """
     global _work
     things = list(items)
-    processes = min(len(things), len(os.sched_getaffinity(0))) if sys.platform == "linux" else 0
+    processes = min(len(things), len(os.sched_getaffinity(0)) if processes is None else processes)
     if processes < 2 or _work is not None:
-        return in_threads(work, things)
+        return [work(thing) for thing in things]
     _work = work, things
     try:
         fork = multiprocessing.get_context("fork")
         with ProcessPoolExecutor(processes, fork, initializer=die_with_parent) as pool:
             return list(pool.map(_one, range(len(things))))
     except BrokenProcessPool as error:
-        do = "Look at the memory that is free, and run it again."
-        raise BenchmarkError("a process that computed tables was killed", do=do) from error
+        raise BenchmarkError(killed, do="Look at the memory that is free, and run the same command again.") from error
     finally:
         _work = None
 

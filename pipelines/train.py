@@ -12,9 +12,9 @@ import shutil
 
 from benchmark import making, paths, skipped
 from benchmark.cell import Cell
-from benchmark.config import load_method
 from benchmark.data.pack import groups, read_attributes
 from benchmark.files import atomic_path, sha256_file, write_json
+from benchmark.jobs import make_jobs
 from benchmark.training.job import Job
 from benchmark.training.pool import train_seeds
 from pipelines import program
@@ -22,23 +22,9 @@ from pipelines import program
 
 def jobs_of(cell: Cell, suite: paths.SuitePaths) -> list[Job]:
     """One job a seed of params.yaml, with everything checked that can be checked before training."""
-    settings = load_method(suite.method_yaml(cell.method))
     pack = paths.biased_pack(cell.task)
     groups(pack)  # a missing or corrupt pack is an error here, before any process starts
-    digest = sha256_file(pack)
-    return [
-        Job(
-            cell=cell,
-            method=settings.method,
-            seed=seed,
-            pack=pack,
-            pack_sha256=digest,
-            training=settings.training,
-            options=settings.options,
-            folder=suite.work(cell) / f"seed-{seed}",
-        )
-        for seed in suite.suite().seeds
-    ]
+    return make_jobs(cell, suite, sha256_file(pack), suite.work(cell))
 
 
 def train(arguments: argparse.Namespace) -> None:

@@ -19,10 +19,10 @@ from benchmark.cell import Cell
 from benchmark.check.band import Band, sample_band, sample_gap_band, training_band
 from benchmark.check.found import Left, Moved, Part
 from benchmark.check.show import one
-from benchmark.config import load_method
 from benchmark.data.pack import read_attributes
 from benchmark.errors import BenchmarkError, raise_unknown
 from benchmark.files import sha256_file
+from benchmark.jobs import make_jobs
 from benchmark.metrics.generalization import ACCURACY
 from benchmark.predictions import Predictions
 from benchmark.scoring.merged import merge
@@ -130,21 +130,7 @@ def _pack(suite: paths.SuitePaths, cell: Cell) -> Path:
 
 def jobs_of(suite: paths.SuitePaths, cell: Cell, seeds: tuple[int, ...], folder: Path) -> list[Job]:
     """One job a seed, as the suite trains it."""
-    settings, pack = load_method(suite.method_yaml(cell.method)), _pack(suite, cell)
-    digest = sha256_file(pack)
-    return [
-        Job(
-            cell=cell,
-            method=settings.method,
-            seed=seed,
-            pack=pack,
-            pack_sha256=digest,
-            training=settings.training,
-            options=settings.options,
-            folder=folder / cell.key / f"seed-{seed}",
-        )
-        for seed in seeds
-    ]
+    return make_jobs(cell, suite, sha256_file(_pack(suite, cell)), folder / cell.key, seeds)
 
 
 def compare_job(suite: paths.SuitePaths, job: Job, level: float, part: Part) -> None:

@@ -16,7 +16,7 @@ from benchmark.api import Method
 from benchmark.config import Training
 from benchmark.distributed.ranks import Ranks
 from benchmark.errors import BenchmarkError
-from benchmark.training.device import precision_of
+from benchmark.training.device import fabric_of
 
 PATIENCE = timedelta(hours=1)
 """How long a rank waits for another that is alive: the first one predicts and writes alone."""
@@ -76,9 +76,7 @@ class Group:
 
     def fabric(self, local: int, settings: Training, method: Method) -> Fabric:
         """Device and precision of one rank: the training loop sums the gradients, so Fabric sees one device."""
-        mixed = precision_of(settings, method) == "bf16"
-        devices = [local] if self.accelerator == "cuda" else 1
-        return Fabric(accelerator=self.accelerator, devices=devices, precision="bf16-mixed" if mixed else "32-true")
+        return fabric_of(settings, method, self.accelerator, [local] if self.accelerator == "cuda" else 1)
 
 
 def accelerator_of(asked: str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from benchmark.distributed.ranks import Ranks, gathered
 
@@ -30,35 +30,12 @@ class SharedOut(nn.Module):
         return inner
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        images = len(next(tensors([*args, *kwargs.values()])))
+        images = len(next(each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)))
         if images < self.ranks.size:  # each rank passes all of them: the end of the validation images
             return self.wrapped(*args, **kwargs)
         mine, counts = self.ranks.share(images), self.ranks.counts(images)
-        own = self.wrapped(
-            *(mapped(each, lambda t: t[mine]) for each in args),
-            **{name: mapped(each, lambda t: t[mine]) for name, each in kwargs.items()},
-        )
-        return mapped(own, lambda t: gathered(t, counts, self.ranks.rank))
-
-
-def tensors(value: Any) -> Iterator[Tensor]:
-    """All tensors in nested lists and tuples."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from tensors(each)
-
-
-def mapped(value: Any, function: Any) -> Any:
-    """The same lists and tuples with ``function`` of each tensor."""
-    if isinstance(value, Tensor):
-        return function(value)
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(mapped(each, function) for each in value))
-    if isinstance(value, (list, tuple)):
-        return type(value)(mapped(each, function) for each in value)
-    return value
+        args, kwargs = tree_map_only(Tensor, lambda t: t[mine], (args, kwargs))
+        return tree_map_only(Tensor, lambda t: gathered(t, counts, self.ranks.rank), self.wrapped(*args, **kwargs))
 
 
 def undeclared_draws(network: nn.Module) -> str | None:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from benchmark import paths, skipped
 from benchmark.cell import Cell
-from benchmark.config import load, load_method
+from benchmark.config import load
 from benchmark.data.pack import read_attributes
 from benchmark.files import read_json, sha256_file
+from benchmark.jobs import make_jobs
 from benchmark.paths import SuitePaths
 from benchmark.provenance import code_hash
 from benchmark.scoring.settings import Scoring
@@ -22,22 +23,8 @@ from benchmark.training.job import Job
 
 def jobs_of(cell: Cell, suite: SuitePaths) -> list[Job]:
     """One job a seed of the suite's params, as stage ``train`` makes them."""
-    settings = load_method(suite.method_yaml(cell.method))
     pack = paths.biased_pack(cell.task)
-    digest = _digest(pack, pack.stat().st_mtime_ns, pack.stat().st_size)
-    return [
-        Job(
-            cell=cell,
-            method=settings.method,
-            seed=seed,
-            pack=pack,
-            pack_sha256=digest,
-            training=settings.training,
-            options=settings.options,
-            folder=suite.work(cell) / f"seed-{seed}",
-        )
-        for seed in suite.suite().seeds
-    ]
+    return make_jobs(cell, suite, _digest(pack, pack.stat().st_mtime_ns, pack.stat().st_size), suite.work(cell))
 
 
 @lru_cache(maxsize=256)

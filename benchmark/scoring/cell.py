@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +15,9 @@ from benchmark.backbone import import_timm
 from benchmark.behaviour.predicted_masks import fit
 from benchmark.behaviour.prepare import prepare
 from benchmark.data.pack import read_attributes, read_columns
-from benchmark.errors import BenchmarkError
 from benchmark.metrics.groups import chosen_group
 from benchmark.predictions import Predictions
-from benchmark.program import die_with_parent
+from benchmark.processes import in_processes
 from benchmark.registry import EXPLAINERS, METHODS
 from benchmark.scoring.gallery import gallery_of
 from benchmark.scoring.merged import merge
@@ -32,9 +28,6 @@ from benchmark.scoring.subset import choose_rows, places_of, read_shown
 from benchmark.scoring.validation import Validation, read_validation
 from benchmark.seeding import numpy_stream
 from benchmark.training.seed import PREDICTIONS
-
-_work: Work | None = None
-"""What the worker processes find when they are forked."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +70,7 @@ def score_cell(
         BenchmarkError: If the pack does not hold the images that the seeds were tested on, or a worker was killed.
     """
     work, stored = prepared(runs, pack, method, options, settings)
-    answers = dict(answered(work, workers))
+    answers = answered(work, workers)
     scores: dict[tuple[str, str], list[NDArray[Any]]] = {}
     for part in sorted(answers, key=lambda part: part.seed):
         for key, values in answers[part].scores.items():
@@ -116,38 +109,21 @@ def predicted_masks(pack: Path) -> Masks:
     return lambda image, mask: segment(image)
 
 
-def answered(work: Work, workers: int) -> Iterator[tuple[Part, Answer]]:
+def answered(work: Work, workers: int) -> dict[Part, Answer]:
     """Every part with its answer, in order.
 
     Raises:
         BenchmarkError: If a worker process was killed from outside.
     """
     parts = parts_of(work)
-    if workers < 2:
-        yield from ((part, answer(work, part)) for part in parts)
-        return
     METHODS.get(work.method)  # imported once, before the fork
     for name in work.settings.explainers:
         EXPLAINERS.get(name)
     import_timm()
-    global _work
-    _work = work
-    try:
-        fork = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(workers, fork, initializer=die_with_parent) as pool:
-            yield from zip(parts, pool.map(_answer, parts), strict=True)
-    except BrokenProcessPool as error:
-        raise BenchmarkError(
-            "a process that scored a model was killed", do="Look at the memory that is free, and run `dvc repro` again."
-        ) from error
-    finally:
-        _work = None
-
-
-def _answer(part: Part) -> Answer:
-    if _work is None:
-        raise RuntimeError("a worker was started without work")
-    return answer(_work, part)
+    found = in_processes(
+        lambda part: answer(work, part), parts, max(1, workers), "a process that scored a model was killed"
+    )
+    return dict(zip(parts, found, strict=True))
 
 
 def group_facts(validation: Validation | None, answers: dict[Part, Answer]) -> dict[str, str]:

@@ -27,10 +27,10 @@ def precision_of(settings: Training, method: Method) -> str:
     return "float32" if method.trained_through else settings.precision
 
 
-def fabric_of(settings: Training, method: Method, accelerator: str = "auto") -> Fabric:
+def fabric_of(settings: Training, method: Method, accelerator: str = "auto", devices: int | list[int] = 1) -> Fabric:
     """One device in the asked precision; weights, optimizer, validation accuracy and predictions stay in float32."""
     mixed = precision_of(settings, method) == "bf16"
-    return Fabric(accelerator=accelerator, devices=1, precision="bf16-mixed" if mixed else "32-true")
+    return Fabric(accelerator=accelerator, devices=devices, precision="bf16-mixed" if mixed else "32-true")
 
 
 def allow_tf32(allowed: bool) -> None:
